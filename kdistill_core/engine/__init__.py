@@ -1,0 +1,1 @@
+"""Inference: device, sessions, streaming, canceling; the worker process and its messages."""

@@ -1,0 +1,157 @@
+"""The typed messages between a program and the engine, whether it runs in a worker process or in this one.
+
+Requests go to the engine, events come back; each event names the request it belongs to. Arrays do not travel in
+messages: :class:`SharedArray` names a shared-memory block that the receiver copies and releases.
+Nothing here imports torch: the viewer reads this module.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from kdistill_core.records import Explanation, Finding, ImageSource, Provenance, SaliencyTarget
+
+
+class Stage(StrEnum):
+    """What the engine is busy with, in the order a first request meets them."""
+
+    LOADING = "Loading the models"
+    READING = "Reading the image"
+    LOOKING = "Looking for findings"
+    WRITING = "Writing the rationale"
+    TEACHING = "Asking the teacher"
+    ATTRIBUTING = "Computing the overlay"
+
+
+class Request(msgspec.Struct, frozen=True, tag_field="type"):
+    """``id`` is chosen by the caller and unique while the request is in flight."""
+
+    id: str
+
+
+class LoadModels(Request, tag="load"):
+    """Load and warm up. ``student`` and ``teacher`` are folders; None means the bundled ones."""
+
+    student: str | None = None
+    teacher: str | None = None
+    device: str = "auto"
+    precision: str = "auto"
+
+
+class Explain(Request, tag="explain"):
+    """Explain one image: findings first, then the student's rationale token by token, then the teacher's."""
+
+    source: ImageSource
+    seed: int = 0
+    max_new_tokens: int = 320
+
+
+class Attribute(Request, tag="attribute"):
+    """Compute a saliency map for a target of an explanation made earlier by request ``explanation_id``."""
+
+    explanation_id: str
+    target: SaliencyTarget
+    method: str = ""  # empty: the default method for the target's kind
+
+
+class Cancel(Request, tag="cancel"):
+    """Stop request ``target_id`` at the next token or step; answered by ``Canceled`` for that request."""
+
+    target_id: str
+
+
+class Shutdown(Request, tag="shutdown"):
+    pass
+
+
+AnyRequest = LoadModels | Explain | Attribute | Cancel | Shutdown
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type"):
+    """``id`` is that of the request it answers; empty for events about the worker itself."""
+
+    id: str
+
+
+class Loaded(Event, tag="loaded"):
+    student: str
+    teacher: str
+    device: str
+    precision: str
+    methods: dict[str, tuple[str, ...]]  # saliency methods by target kind, the default first
+
+
+class Progress(Event, tag="progress"):
+    stage: Stage
+    fraction: float | None = None  # None: no estimate
+
+
+class FindingsReady(Event, tag="findings"):
+    findings: tuple[Finding, ...]
+
+
+class TextStreamed(Event, tag="text"):
+    """A further piece of the student's rationale; ``start`` is its first character's offset."""
+
+    start: int
+    text: str
+
+
+class Explained(Event, tag="explained"):
+    explanation: Explanation
+
+
+class SharedArray(msgspec.Struct, frozen=True):
+    """A C-contiguous array in a shared-memory block called ``name``; the receiver unlinks it."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class Attributed(Event, tag="attributed"):
+    values: SharedArray
+    target: SaliencyTarget
+    method: str
+    peak: tuple[float, float]
+    provenance: Provenance
+
+
+class Declined(Event, tag="declined"):
+    """The image is not a frontal chest radiograph as far as the program can tell; nothing was explained."""
+
+    reason: str
+    advice: str = ""
+
+
+class Canceled(Event, tag="canceled"):
+    pass
+
+
+class Failed(Event, tag="failed"):
+    problem: str
+    advice: str = ""
+
+
+class WorkerDied(Event, tag="died"):
+    """Made by the client, not the worker: the process ended by itself. A new one is started for the next request."""
+
+    problem: str
+    advice: str
+    lost_requests: tuple[str, ...]
+
+
+AnyEvent = (
+    Loaded
+    | Progress
+    | FindingsReady
+    | TextStreamed
+    | Explained
+    | Attributed
+    | Declined
+    | Canceled
+    | Failed
+    | WorkerDied
+)
