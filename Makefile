@@ -1,0 +1,47 @@
+# `make help` says what can be made. Set-up needs nothing but Python 3.11 or newer.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+BIN := .venv/bin
+# Newer than what it was made from: nothing to install.
+READY := .venv/.packages-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system-packages demo test lint benchmark schema outcomes clean distclean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: system-packages $(READY) ## Install what is missing: system packages, .venv, pinned Python packages
+
+# Only the viewer and its tests need these packages, so what lacks them goes on without.
+system-packages:
+	@tools/system_packages.sh "$(PYTHON)" || [ $$? = 3 ]
+
+$(READY): pyproject.toml constraints.txt tools/python_packages.sh | system-packages
+	@tools/python_packages.sh "$(PYTHON)"
+	@touch $@
+
+demo: setup ## Explain a bundled case, write demo-output/, open the viewer where there is a display
+	@$(BIN)/kdistill demo --out demo-output
+
+test: setup ## Run every check: ruff, mypy, import layers, all tests
+	@tools/system_packages.sh "$(PYTHON)"
+	@tools/checks.sh
+
+lint: setup ## Run ruff, mypy and the import layers only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	tools/heartbeat.sh mypy $(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: setup ## Measure speed; prints its figures
+	$(BIN)/python -m pytest -o addopts="--strict-markers --import-mode=importlib" -s tests/benchmarks
+
+schema: setup ## Write the JSON Schemas of the records to docs/schema/
+	$(BIN)/kdistill schema --out docs/schema
+
+clean: ## Remove caches, builds and demo-output/
+	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean ## Remove .venv too
+	rm -rf .venv
