@@ -57,12 +57,16 @@ class Spacing:
 
 @dataclass(frozen=True)
 class Window:
-    """A VOI window in modality units; ``width`` is positive."""
+    """A VOI window in modality units; ``width`` is positive.
+
+    voi_lut: index into the radiograph's ``voi_luts`` of the curve to lay over the window in place of ``function``.
+    """
 
     center: float
     width: float
     name: str = ""
     function: VoiFunction = VoiFunction.LINEAR
+    voi_lut: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
