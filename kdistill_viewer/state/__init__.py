@@ -1,0 +1,1 @@
+"""What is open, selected and shown: plain Python with signals, no widget and no Qt."""
