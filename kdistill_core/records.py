@@ -210,6 +210,7 @@ class Sentence:
     condition: Condition | None = None
     state: State = State.BLANK
     role: SentenceRole = SentenceRole.OTHER
+    author: RationaleAuthor | None = None  # where it may differ from the rationale's, as in a composed one
 
 
 @dataclass(frozen=True)
