@@ -49,11 +49,16 @@ class Explain(Request, tag="explain"):
 
 
 class Attribute(Request, tag="attribute"):
-    """Compute a saliency map for a target of an explanation made earlier by request ``explanation_id``."""
+    """Compute a saliency map for a target of an explanation made earlier by request ``explanation_id``.
+
+    ``explanation`` is for an engine that has not made it itself or has lost it: one that was just started, or an
+    explanation that was read from a file. The client adds it where the engine needs it.
+    """
 
     explanation_id: str
     target: SaliencyTarget
     method: str = ""  # empty: the default method for the target's kind
+    explanation: Explanation | None = None
 
 
 class Cancel(Request, tag="cancel"):
@@ -63,7 +68,7 @@ class Cancel(Request, tag="cancel"):
 
 
 class Shutdown(Request, tag="shutdown"):
-    pass
+    """End the worker, whatever it is doing."""
 
 
 AnyRequest = LoadModels | Explain | Attribute | Cancel | Shutdown
@@ -76,6 +81,8 @@ class Event(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Loaded(Event, tag="loaded"):
+    """The models are ready; names of both, and the device and precision that were chosen."""
+
     student: str
     teacher: str
     device: str
@@ -84,11 +91,15 @@ class Loaded(Event, tag="loaded"):
 
 
 class Progress(Event, tag="progress"):
+    """What the engine is busy with, sent when a stage begins and as it goes on."""
+
     stage: Stage
     fraction: float | None = None  # None: no estimate
 
 
 class FindingsReady(Event, tag="findings"):
+    """The student's findings with calibrated probabilities, in the order of ``CONDITIONS``."""
+
     findings: tuple[Finding, ...]
 
 
@@ -100,6 +111,8 @@ class TextStreamed(Event, tag="text"):
 
 
 class Explained(Event, tag="explained"):
+    """The whole explanation; its student text is what was streamed."""
+
     explanation: Explanation
 
 
@@ -112,6 +125,8 @@ class SharedArray(msgspec.Struct, frozen=True):
 
 
 class Attributed(Event, tag="attributed"):
+    """A saliency map, float32 [rows, columns] of the original image in [0, 1]; all zero where nothing counted."""
+
     values: SharedArray
     target: SaliencyTarget
     method: str
@@ -127,10 +142,12 @@ class Declined(Event, tag="declined"):
 
 
 class Canceled(Event, tag="canceled"):
-    pass
+    """The request was canceled and will not be answered otherwise."""
 
 
 class Failed(Event, tag="failed"):
+    """The request could not be carried out; the engine stays ready for the next."""
+
     problem: str
     advice: str = ""
 

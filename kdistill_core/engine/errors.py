@@ -1,0 +1,9 @@
+"""The error family of the engine."""
+
+from __future__ import annotations
+
+from kdistill_core.errors import KDistillError
+
+
+class EngineError(KDistillError):
+    """A request that the engine cannot carry out: a model folder, a device, an explanation that is gone."""
