@@ -12,12 +12,12 @@ class Signal(Generic[*Arguments]):
     """Calls its listeners in the order they connected, in the thread that emits."""
 
     def __init__(self) -> None:
-        self._listeners: list[Callable[[Unpack[Arguments]], object]] = []
+        self._listeners: list[Callable[[*Arguments], object]] = []
 
-    def connect(self, listener: Callable[[Unpack[Arguments]], object]) -> None:
+    def connect(self, listener: Callable[[*Arguments], object]) -> None:
         self._listeners.append(listener)
 
-    def disconnect(self, listener: Callable[[Unpack[Arguments]], object]) -> None:
+    def disconnect(self, listener: Callable[[*Arguments], object]) -> None:
         self._listeners.remove(listener)
 
     def emit(self, *arguments: *Arguments) -> None:
