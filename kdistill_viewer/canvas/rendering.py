@@ -1,0 +1,160 @@
+"""Layers of the canvas as images of the screen's size: the radiograph, and the overlay in the very same transform.
+
+Both go through :func:`_drawn`, so that there is one place where a pixel of the original image finds its place on the
+screen. A layer is kept until what it shows changes; a mouse move over an unchanged image paints no pixel anew.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QImage, QPainter, QTransform
+
+from kdistill_core.records import Radiograph, SaliencyMap, Window
+from kdistill_viewer.canvas.overlay import OverlayStyle, overlay_palette, overlay_steps
+from kdistill_viewer.canvas.pyramid import MaximumPyramid, RadiographPyramid, level_for
+from kdistill_viewer.canvas.transform import Extent, ViewTransform
+
+# Beyond this zoom the reader wants to see the detector's pixels, not an interpolation between them.
+NEAREST_FROM_ZOOM = 2.0
+# Regions are rendered in steps of this many level pixels, so that a short pan needs no new rendering.
+_REGION_STEP = 256
+
+
+class ImageLayer:
+    """The radiograph under a window, drawn for one view; ``paint`` repeats work only where something changed."""
+
+    def __init__(self, radiograph: Radiograph) -> None:
+        self._pyramid = RadiographPyramid(radiograph)
+        self._rendered_key: object = None
+        self._rendered: QImage = QImage()
+        self._drawn_key: object = None
+        self._layer: QImage = QImage()
+
+    def image(
+        self, extent: Extent, view: ViewTransform, window: Window, *, inverted: bool, smooth: bool, around: QColor
+    ) -> QImage:
+        """Return RGB32 of the extent's size, ``around`` where the image is not."""
+        key = (extent, view, window, inverted, smooth, around.rgb())
+        if key != self._drawn_key:
+            level = level_for(max(view.zoom, view.row_zoom))
+            region = _region(extent, view, level)
+            self._layer = QImage(extent.width, extent.height, QImage.Format.Format_RGB32)
+            self._layer.fill(around)
+            if region[2] > region[0] and region[3] > region[1]:
+                source = self._render(level, region, window, inverted=inverted)
+                _drawn(self._layer, source, region, level, extent, view, smooth=smooth)
+            self._drawn_key = key
+        return self._layer
+
+    def _render(self, level: int, region: tuple[int, int, int, int], window: Window, *, inverted: bool) -> QImage:
+        key = (level, region, window, inverted)
+        if key != self._rendered_key:
+            self._rendered = gray_image(rendered_region(self._pyramid.level(level), region, window, inverted=inverted))
+            self._rendered_key = key
+        return self._rendered
+
+
+class OverlayLayer:
+    """A saliency map in colors, drawn for one view."""
+
+    def __init__(self, saliency: SaliencyMap, radiograph: Radiograph) -> None:
+        self._pyramid = MaximumPyramid(overlay_steps(saliency, radiograph))
+        self._key: object = None
+        self._layer: QImage = QImage()
+
+    def image(self, extent: Extent, view: ViewTransform, style: OverlayStyle, *, smooth: bool) -> QImage:
+        """Return premultiplied ARGB32 of the extent's size, transparent where the map says nothing."""
+        key = (extent, view, style, smooth)
+        if key != self._key:
+            # One level coarser than the image's: magnified a little rather than reduced, no peak falls between samples.
+            level = level_for(min(view.zoom, view.row_zoom)) + 1 if view.zoom < 1 else 0
+            region = _region(extent, view, level)
+            left, top, right, bottom = region
+            self._layer = QImage(extent.width, extent.height, QImage.Format.Format_ARGB32_Premultiplied)
+            self._layer.fill(0)
+            if right > left and bottom > top:
+                colors = overlay_palette(style)[self._pyramid.level(level)[top:bottom, left:right]]
+                _drawn(self._layer, color_image(colors), region, level, extent, view, smooth=smooth)
+            self._key = key
+        return self._layer
+
+
+def rendered_region(
+    radiograph: Radiograph, region: tuple[int, int, int, int], window: Window, *, inverted: bool
+) -> NDArray[np.uint8]:
+    """Return uint8 [bottom - top, right - left], the part (left, top, right, bottom) of a radiograph as displayed."""
+    # Imported when the first image is shown: the window is up before the readers of image files are loaded.
+    from dataclasses import replace
+
+    from kdistill_core.imaging.display import render
+
+    left, top, right, bottom = region
+    part = replace(
+        radiograph,
+        pixels=radiograph.pixels[top:bottom, left:right],
+        padding=None if radiograph.padding is None else radiograph.padding[top:bottom, left:right],
+    )
+    return render(part, window, invert=inverted)
+
+
+def gray_image(pixels: NDArray[np.uint8]) -> QImage:
+    """Return a Grayscale8 image over the memory of uint8 [rows, columns], which it keeps alive."""
+    pixels = np.ascontiguousarray(pixels)
+    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], QImage.Format.Format_Grayscale8)
+    image.pixels = pixels  # type: ignore[attr-defined]  # QImage borrows the memory
+    return image
+
+
+def color_image(colors: NDArray[np.uint32]) -> QImage:
+    """Return an image over the memory of uint32 [rows, columns], 0xAARRGGBB premultiplied, which it keeps alive."""
+    colors = np.ascontiguousarray(colors)
+    image = QImage(
+        colors.data,  # type: ignore[arg-type]
+        colors.shape[1],
+        colors.shape[0],
+        colors.strides[0],
+        QImage.Format.Format_ARGB32_Premultiplied,
+    )
+    image.colors = colors  # type: ignore[attr-defined]  # QImage borrows the memory
+    return image
+
+
+def _region(extent: Extent, view: ViewTransform, level: int) -> tuple[int, int, int, int]:
+    """Return the part (left, top, right, bottom) of a level that covers what is visible, in whole steps."""
+    block = 1 << level
+    left, top, right, bottom = extent.visible(view)
+    if right <= left or bottom <= top:
+        return 0, 0, 0, 0
+    step = _REGION_STEP
+    columns, rows = -(-extent.columns // block), -(-extent.rows // block)
+    return (
+        left // block // step * step,
+        top // block // step * step,
+        min(-(-right // (block * step)) * step, columns),
+        min(-(-bottom // (block * step)) * step, rows),
+    )
+
+
+def _drawn(
+    layer: QImage,
+    source: QImage,
+    region: tuple[int, int, int, int],
+    level: int,
+    extent: Extent,
+    view: ViewTransform,
+    *,
+    smooth: bool,
+) -> None:
+    """Draw a region of a level into the layer, in the transform of the view."""
+    block = 1 << level
+    painter = QPainter(layer)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+    outer = QTransform(view.zoom, 0, 0, view.row_zoom, view.offset_x, view.offset_y)
+    painter.setTransform(outer)
+    # The last block of a level may reach past the image; what lies there is not image.
+    painter.setClipRect(QRectF(0, 0, extent.columns, extent.rows))
+    painter.setTransform(QTransform(block, 0, 0, block, region[0] * block, region[1] * block) * outer)
+    painter.drawImage(0, 0, source)
+    painter.end()

@@ -1,0 +1,79 @@
+"""Text over an image: broken into lines that fit, elided where a word does not, outlined to be read on any gray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
+
+from kdistill_viewer.theme import tokens
+
+_OUTLINE = tuple(QPointF(x, y) for x in (-1.0, 0.0, 1.0) for y in (-1.0, 0.0, 1.0) if x or y)
+
+
+@dataclass(frozen=True)
+class StyledLine:
+    """A line of text before it is broken, and how it is set."""
+
+    text: str
+    font: QFont
+    color: str = tokens.ANNOTATION
+
+
+@dataclass(frozen=True)
+class TextBlock:
+    """Lines that fit, with the size they take in logical pixels."""
+
+    lines: tuple[StyledLine, ...]
+    width: float
+    height: float
+
+    def paint(self, painter: QPainter, left: float, top: float, alignment: Qt.AlignmentFlag) -> None:
+        """Paint the block into the box of ``width`` whose top left corner is given; lines are aligned within it."""
+        for line in self.lines:
+            metrics = QFontMetricsF(line.font)
+            spare = self.width - metrics.horizontalAdvance(line.text)
+            x = left + {Qt.AlignmentFlag.AlignRight: spare, Qt.AlignmentFlag.AlignHCenter: spare / 2}.get(alignment, 0)
+            paint_outlined(painter, QPointF(x, top + metrics.ascent()), line)
+            top += metrics.height()
+
+
+def text_block(lines: Sequence[StyledLine], width: float, wrapped: int = 2) -> TextBlock:
+    """Break lines to a width in logical pixels, each into at most ``wrapped`` lines, the rest elided."""
+    broken = tuple(
+        StyledLine(piece, line.font, line.color)
+        for line in lines
+        for piece in broken_text(line.text, QFontMetricsF(line.font), width, wrapped)
+    )
+    return TextBlock(
+        broken,
+        max((QFontMetricsF(line.font).horizontalAdvance(line.text) for line in broken), default=0.0),
+        sum(QFontMetricsF(line.font).height() for line in broken),
+    )
+
+
+def broken_text(text: str, metrics: QFontMetricsF, width: float, most: int) -> list[str]:
+    """Break a text at its blanks into at most ``most`` lines of a width; what does not fit ends in an ellipsis."""
+    lines: list[str] = []
+    words = text.split()
+    while words:
+        count = 1
+        while count < len(words) and metrics.horizontalAdvance(" ".join(words[: count + 1])) <= width:
+            count += 1
+        if len(lines) == most - 1:
+            count = len(words)
+        lines.append(metrics.elidedText(" ".join(words[:count]), Qt.TextElideMode.ElideRight, width))
+        words = words[count:]
+    return lines
+
+
+def paint_outlined(painter: QPainter, baseline: QPointF, line: StyledLine) -> None:
+    """Paint a text with a dark rim, so that it reads on black, on white and on everything between."""
+    painter.setFont(line.font)
+    painter.setPen(QColor(tokens.ANNOTATION_OUTLINE))
+    for shift in _OUTLINE:
+        painter.drawText(baseline + shift, line.text)
+    painter.setPen(QColor(line.color))
+    painter.drawText(baseline, line.text)
