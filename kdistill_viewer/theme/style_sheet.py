@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 
+from kdistill_core.resources import resource
 from kdistill_viewer.theme import tokens
 
 _TEMPLATE = string.Template(
@@ -57,6 +58,29 @@ QHeaderView::section {
     background: $RAISED; color: $TEXT_MUTED; border: none; border-right: 1px solid $BORDER; padding: 4px 6px;
 }
 
+QCheckBox, QRadioButton { spacing: 6px; }
+QCheckBox::indicator, QRadioButton::indicator {
+    width: 13px; height: 13px; background: $BASE; border: 1px solid $BORDER_STRONG; border-radius: 3px;
+}
+QRadioButton::indicator { border-radius: 7px; }
+QCheckBox::indicator:checked { background: $ACCENT; border-color: $FOCUS; image: url("$CHECK"); }
+QRadioButton::indicator:checked {
+    border-color: $FOCUS;
+    background: qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5, fx: 0.5, fy: 0.5,
+        stop: 0 $TEXT_ON_ACCENT, stop: 0.45 $TEXT_ON_ACCENT, stop: 0.55 $ACCENT, stop: 1 $ACCENT);
+}
+QCheckBox::indicator:focus, QRadioButton::indicator:focus { border: 2px solid $FOCUS; width: 11px; height: 11px; }
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled { border-color: $BORDER; background: $WINDOW; }
+
+QSlider::groove:horizontal { height: 4px; background: $BORDER_STRONG; border-radius: 2px; }
+QSlider::sub-page:horizontal { background: $PROGRESS; border-radius: 2px; }
+QSlider::handle:horizontal {
+    width: 12px; height: 12px; margin: -6px 0; background: $TEXT_MUTED; border: 2px solid $RAISED; border-radius: 8px;
+}
+QSlider::handle:horizontal:hover { background: $TEXT; }
+QSlider:focus::handle:horizontal, QSlider::handle:horizontal:focus { border-color: $FOCUS; }
+QSlider::handle:horizontal:disabled, QSlider::sub-page:horizontal:disabled { background: $BORDER; }
+
 QTabBar::tab { background: $WINDOW; color: $TEXT_MUTED; padding: 5px 12px; border-bottom: 2px solid transparent; }
 QTabBar::tab:selected { color: $TEXT; border-bottom: 2px solid $FOCUS; }
 QTabBar::tab:focus { background: $HOVER; }
@@ -81,6 +105,6 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
 
 def style_sheet() -> str:
-    """Return the application's style sheet, its colors filled in."""
+    """Return the application's style sheet, its colors filled in. Raises ResourceError if the icons are missing."""
     colors = {name: value for name, value in vars(tokens).items() if name.isupper() and isinstance(value, str)}
-    return _TEMPLATE.substitute(colors)
+    return _TEMPLATE.substitute(colors, CHECK=resource("icons/check.svg").as_posix())
