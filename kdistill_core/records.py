@@ -336,7 +336,8 @@ class SaliencyMap:
     """How much each pixel of the original image counted for ``target``.
 
     values: float32 [rows, columns] of the original image, in [0, 1]; 1 is the map's own maximum.
-    peak: (x, y) of the maximum in original image coordinates.
+    peak: (x, y) of the maximum in original image coordinates; (-1, -1) for a map of zeros.
+    note: what has to be said of the map in plain words, such as that nothing spoke for the target.
     """
 
     values: NDArray[np.float32]
@@ -344,3 +345,4 @@ class SaliencyMap:
     method: str
     peak: tuple[float, float]
     provenance: Provenance = field(default_factory=Provenance)
+    note: str = ""

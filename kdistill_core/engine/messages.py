@@ -130,8 +130,9 @@ class Attributed(Event, tag="attributed"):
     values: SharedArray
     target: SaliencyTarget
     method: str
-    peak: tuple[float, float]
+    peak: tuple[float, float]  # (-1, -1) for a map of zeros
     provenance: Provenance
+    note: str = ""  # what has to be said of the map in plain words
 
 
 class Declined(Event, tag="declined"):
