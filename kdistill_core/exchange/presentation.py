@@ -1,0 +1,164 @@
+"""An explanation as a reader sees it: findings in words, each sentence with its mark and its counterpart.
+
+The picture and the page show the same rows, so both take them from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kdistill_core.conditions import Condition, State
+from kdistill_core.records import (
+    Explanation,
+    Finding,
+    ImageSummary,
+    Match,
+    Provenance,
+    Rationale,
+    RationaleAuthor,
+    SaliencyMap,
+    SaliencyTarget,
+    SpacingSource,
+    TargetKind,
+    Verdict,
+)
+
+# A sentence may be matched more than once: what a reader must not miss comes first.
+_PRECEDENCE = (Verdict.CONTRADICTED, Verdict.AGREED, Verdict.ONLY_STUDENT, Verdict.ONLY_TEACHER)
+
+MARKS: dict[Verdict | None, str] = {
+    Verdict.AGREED: "✓",
+    Verdict.CONTRADICTED: "✗",
+    Verdict.ONLY_STUDENT: "–",
+    Verdict.ONLY_TEACHER: "–",
+    None: " ",
+}
+MEANINGS: dict[Verdict, str] = {
+    Verdict.AGREED: "both say so",
+    Verdict.CONTRADICTED: "the other contradicts it",
+    Verdict.ONLY_STUDENT: "only the student says so",
+    Verdict.ONLY_TEACHER: "only the teacher says so",
+}
+STATE_WORDS: dict[State, str] = {
+    State.POSITIVE: "present",
+    State.NEGATIVE: "absent",
+    State.UNCERTAIN: "uncertain",
+    State.BLANK: "not stated",
+}
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of a rationale's text, with what the comparison says of it.
+
+    sentence: its index in the rationale; None for text between sentences.
+    partners: indexes of the other rationale's sentences that it was matched with.
+    """
+
+    text: str
+    sentence: int | None = None
+    condition: Condition | None = None
+    verdict: Verdict | None = None
+    partners: tuple[int, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        return MARKS[self.verdict]
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[self.verdict] if self.verdict is not None else ""
+
+
+def student_passages(explanation: Explanation) -> tuple[Passage, ...]:
+    """Return the student's text in passages that together hold all of it."""
+    return _passages(explanation.student, [(m, m.student_sentence, m.teacher_sentence) for m in _matches(explanation)])
+
+
+def teacher_passages(explanation: Explanation) -> tuple[Passage, ...]:
+    """Return the teacher's text in passages that together hold all of it."""
+    return _passages(explanation.teacher, [(m, m.teacher_sentence, m.student_sentence) for m in _matches(explanation)])
+
+
+def _matches(explanation: Explanation) -> tuple[Match, ...]:
+    return explanation.comparison.matches
+
+
+def _passages(rationale: Rationale, matches: list[tuple[Match, int | None, int | None]]) -> tuple[Passage, ...]:
+    passages: list[Passage] = []
+    position = 0
+    ordered = sorted(enumerate(rationale.sentences), key=lambda item: item[1].span.start)
+    for index, sentence in ordered:
+        passages.extend(_between(rationale.text[position : sentence.span.start]))
+        own = [(match, partner) for match, this, partner in matches if this == index]
+        verdicts = {match.verdict for match, _ in own}
+        passages.append(
+            Passage(
+                text=rationale.text[sentence.span.start : sentence.span.end].strip(),
+                sentence=index,
+                condition=sentence.condition,
+                verdict=next((verdict for verdict in _PRECEDENCE if verdict in verdicts), None),
+                partners=tuple(sorted({partner for _, partner in own if partner is not None})),
+            )
+        )
+        position = max(position, sentence.span.end)
+    passages.extend(_between(rationale.text[position:]))
+    return tuple(passages)
+
+
+def _between(text: str) -> list[Passage]:
+    return [Passage(text=text.strip())] if text.strip() else []
+
+
+def author_line(rationale: Rationale) -> str:
+    """Return who wrote the rationale and from where it was taken."""
+    name = model_line(rationale.provenance)
+    match rationale.author:
+        case RationaleAuthor.STUDENT:
+            return f"Written by {name}" if name else "Written by the student model"
+        case RationaleAuthor.TEACHER:
+            return f"Written now by {name}" if name else "Written now by a language model"
+        case RationaleAuthor.LIBRARY:
+            return f"From the rationale library, written earlier by {name or 'a language model'}"
+        case RationaleAuthor.KNOWLEDGE:
+            return "From the knowledge base, not written by a language model"
+
+
+def model_line(provenance: Provenance) -> str:
+    """Return the model's name and version, or an empty text."""
+    return " ".join(part for part in (provenance.model_name, provenance.model_version) if part)
+
+
+def image_line(image: ImageSummary) -> str:
+    """Return file name, kind, view, size and pixel spacing of the image; nothing about the patient."""
+    spacing = image.spacing
+    unit = {SpacingSource.CALIBRATED: "mm", SpacingSource.DETECTOR: "mm (detector)"}.get(spacing.source)
+    parts = [
+        image.source.path + (f", frame {image.source.frame + 1}" if image.source.frame else ""),
+        " ".join(part for part in (image.modality, image.view_position) if part),
+        f"{image.columns} × {image.rows} px",
+        f"{spacing.column_mm:.3g} × {spacing.row_mm:.3g} {unit} a pixel"
+        if unit and spacing.row_mm and spacing.column_mm
+        else "pixel spacing unknown",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def target_line(target: SaliencyTarget, rationale: Rationale) -> str:
+    """Return what a saliency map explains, in words."""
+    if target.kind is TargetKind.CONDITION and target.condition is not None:
+        return target.condition.value
+    quoted = "" if target.span is None else rationale.text[target.span.start : target.span.end].strip()
+    return f"{target.kind.value} “{quoted}”"
+
+
+def method_line(saliency_map: SaliencyMap) -> str:
+    """Return the method of a saliency map as a reader would write it."""
+    return saliency_map.method.replace("_", " ").replace("-", " ")
+
+
+def by_probability(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return the findings with the positive ones first, each group by falling probability."""
+    return tuple(
+        sorted(findings, key=lambda f: (f.state is not State.POSITIVE, -(f.probability if f.probability else 0.0)))
+    )

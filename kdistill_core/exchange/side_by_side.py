@@ -1,0 +1,201 @@
+"""The explanation as one picture: image, overlay, findings, and both rationales with their marks.
+
+The height follows the text, so nothing is cut off, and the research notice is part of the pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdistill_core.conditions import State
+from kdistill_core.exchange.pictures import blended, color, displayed, overlay
+from kdistill_core.exchange.presentation import (
+    MARKS,
+    MEANINGS,
+    STATE_WORDS,
+    Passage,
+    author_line,
+    by_probability,
+    image_line,
+    method_line,
+    model_line,
+    student_passages,
+    target_line,
+    teacher_passages,
+)
+from kdistill_core.exchange.sheet import INK, Sheet, Style, wrapped
+from kdistill_core.records import Explanation, Finding, Radiograph, SaliencyMap, Verdict
+
+WIDTH = 1920
+MARGIN = 32
+PICTURE_BOX = (590, 620)  # width, height of the box a picture is fitted into
+_BAR_WIDTH = 16
+
+BODY = Style()
+QUIET = Style(size=15, color=INK.quiet)
+SMALL = Style(size=14, color=INK.quiet)
+HEADING = Style(size=21, weight="bold")
+TITLE = Style(size=28, weight="bold")
+NOTICE = Style(size=19, color=INK.warning_text, weight="bold")
+MARK_COLORS = {
+    Verdict.AGREED: INK.agreed,
+    Verdict.CONTRADICTED: INK.contradicted,
+    Verdict.ONLY_STUDENT: INK.quiet,
+    Verdict.ONLY_TEACHER: INK.quiet,
+    None: INK.quiet,
+}
+
+
+@dataclass(frozen=True)
+class _Line:
+    text: str
+    style: Style
+    mark: str = ""
+    mark_style: Style = BODY
+
+
+def draw(
+    explanation: Explanation, radiograph: Radiograph, maps: Sequence[SaliencyMap], identity: str = ""
+) -> NDArray[np.uint8]:
+    """Return the picture, uint8 [height, 1920, 3]; the first of ``maps`` is the overlay shown.
+
+    identity: the line that names the patient; empty where the patient is withheld.
+    """
+    column = (WIDTH - 3 * MARGIN) / 2
+    student = _column("Student", author_line(explanation.student), student_passages(explanation), column)
+    teacher = _column("Teacher", author_line(explanation.teacher), teacher_passages(explanation), column)
+    footer = _footer(explanation, WIDTH - 2 * MARGIN)
+    top = 150.0
+    text_top = top + 40 + PICTURE_BOX[1] + 40
+    text_height = max(_height(student), _height(teacher))
+    footer_top = text_top + text_height + 36
+    sheet = Sheet(WIDTH, round(footer_top + _height(footer) + MARGIN))
+
+    _header(sheet, explanation, identity)
+    _pictures(sheet, top, explanation, radiograph, maps)
+    _findings(sheet, WIDTH - MARGIN - 520, top, 520, explanation.findings)
+    _set(sheet, MARGIN, text_top, student)
+    _set(sheet, 2 * MARGIN + column, text_top, teacher)
+    sheet.box(MARGIN, footer_top - 18, WIDTH - 2 * MARGIN, 1, INK.line)
+    _set(sheet, MARGIN, footer_top, footer)
+    return sheet.pixels()
+
+
+def _header(sheet: Sheet, explanation: Explanation, identity: str) -> None:
+    sheet.box(0, 0, WIDTH, 44, INK.warning_ground)
+    sheet.text(WIDTH / 2, 10, explanation.notice, NOTICE, anchor="center")
+    sheet.text(MARGIN, 58, "K-Distill explanation", TITLE)
+    sheet.text(WIDTH - MARGIN, 64, identity or "Patient withheld", BODY, anchor="right")
+    line = wrapped(image_line(explanation.image), WIDTH - 2 * MARGIN, QUIET)[0]
+    sheet.text(MARGIN, 102, line, QUIET)
+
+
+def _pictures(
+    sheet: Sheet, top: float, explanation: Explanation, radiograph: Radiograph, maps: Sequence[SaliencyMap]
+) -> None:
+    gray = displayed(radiograph, 1024)
+    width, height = _fitted(gray.shape[1], gray.shape[0])
+    left, second = MARGIN, MARGIN + PICTURE_BOX[0] + 24
+    sheet.text(left, top, "Image", HEADING)
+    sheet.picture(left, top + 40, width, height, gray)
+    _side_marks(sheet, left, top + 40, width, radiograph)
+    if not maps:
+        sheet.text(second, top, "No overlay was computed", HEADING)
+        return
+    shown = maps[0]
+    title = f"{target_line(shown.target, explanation.student)} · {method_line(shown)}"
+    sheet.text(second, top, wrapped(title, PICTURE_BOX[0] + 60, HEADING)[0], HEADING)
+    sheet.picture(second, top + 40, width, height, blended(gray, overlay(shown.values, *gray.shape)))
+    _side_marks(sheet, second, top + 40, width, radiograph)
+    _color_bar(sheet, second + width + 12, top + 40, height)
+
+
+def _fitted(columns: int, rows: int) -> tuple[float, float]:
+    scale = min(PICTURE_BOX[0] / columns, PICTURE_BOX[1] / rows)
+    return columns * scale, rows * scale
+
+
+def _side_marks(sheet: Sheet, left: float, top: float, width: float, radiograph: Radiograph) -> None:
+    """Write R and L where the file says which side of the patient is where; nothing where it does not."""
+    if radiograph.patient_orientation is None:
+        return
+    along_row = radiograph.patient_orientation[0][:1]
+    sides = {"L": ("R", "L"), "R": ("L", "R")}.get(along_row)
+    if sides is None:
+        return
+    for side, x, anchor in ((sides[0], left + 10, "left"), (sides[1], left + width - 10, "right")):
+        sheet.text(x, top + 8, side, Style(size=22, color=INK.warning_ground, weight="bold"), anchor=anchor)
+
+
+def _color_bar(sheet: Sheet, left: float, top: float, height: float) -> None:
+    ramp = color(np.linspace(1, 0, 256, dtype=np.float32)[:, None])
+    # Over a mid gray, as the overlay lies over the image.
+    sheet.picture(left, top, _BAR_WIDTH, height, blended(np.full((256, 1), 96, dtype=np.uint8), ramp))
+    for share, y in ((1.0, top), (0.5, top + height / 2 - 8), (0.0, top + height - 18)):
+        sheet.text(left + _BAR_WIDTH + 6, y, f"{share:.1f}", SMALL)
+
+
+def _findings(sheet: Sheet, left: float, top: float, width: float, findings: tuple[Finding, ...]) -> None:
+    sheet.text(left, top, "Findings", HEADING)
+    step = 44
+    name_width, bar_left, bar_width = 268, left + 280, width - 280 - 62
+    for row, finding in enumerate(by_probability(findings)):
+        y = top + 42 + row * step
+        positive = finding.state is State.POSITIVE
+        style = Style(weight="bold") if positive else Style(color=INK.quiet)
+        sheet.text(left, y, wrapped(finding.condition.value, name_width, style)[0], style)
+        sheet.text(left, y + 22, STATE_WORDS[finding.state], Style(size=13, color=INK.quiet))
+        if finding.probability is None:
+            continue
+        sheet.box(bar_left, y + 6, bar_width, 10, INK.panel)
+        sheet.box(bar_left, y + 6, bar_width * finding.probability, 10, INK.accent if positive else INK.line)
+        if finding.threshold is not None:
+            sheet.box(bar_left + bar_width * finding.threshold - 1, y + 1, 2, 20, INK.text)
+        sheet.text(left + width, y, f"{finding.probability:.2f}", style, anchor="right")
+
+
+def _column(title: str, author: str, passages: tuple[Passage, ...], width: float) -> list[_Line]:
+    lines = [_Line(title, HEADING)]
+    lines += [_Line(text, QUIET) for text in wrapped(author, width, QUIET)]
+    for passage in passages:
+        mark_style = Style(weight="bold", color=MARK_COLORS[passage.verdict])
+        color_of_text = INK.contradicted if passage.verdict is Verdict.CONTRADICTED else INK.text
+        first, *rest = wrapped(passage.text, width - 30, BODY)
+        lines.append(_Line(first, Style(color=color_of_text), passage.mark, mark_style))
+        lines += [_Line(text, Style(color=color_of_text), " ", mark_style) for text in rest]
+    if not passages:
+        lines.append(_Line("Nothing was written.", QUIET))
+    return lines
+
+
+def _footer(explanation: Explanation, width: float) -> list[_Line]:
+    provenance = explanation.provenance
+    legend = " · ".join(f"{MARKS[verdict]} {meaning}" for verdict, meaning in MEANINGS.items())
+    texts = [
+        f"Marks: {legend}",
+        *([f"Compared by: {explanation.comparison.method}"] if explanation.comparison.method else []),
+        *([] if explanation.student.complete else ["The student's text stops early: it was canceled or too long."]),
+        *explanation.warnings,
+        "Bars show calibrated probabilities; the upright line is the threshold from which a finding is called present.",
+        f"Student {model_line(provenance) or 'unnamed'}, weights sha256 {provenance.weights_sha256 or 'unknown'}",
+        f"K-Distill {provenance.software_version} · {provenance.created} · {provenance.device} "
+        f"{provenance.precision} · seed {provenance.seed}",
+    ]
+    return [_Line(line, SMALL) for text in texts for line in wrapped(text, width, SMALL)]
+
+
+def _height(lines: list[_Line]) -> float:
+    return sum(line.style.leading for line in lines)
+
+
+def _set(sheet: Sheet, left: float, top: float, lines: list[_Line]) -> None:
+    y = top
+    for line in lines:
+        if line.mark:
+            sheet.text(left, y, line.mark, line.mark_style)
+        sheet.text(left + (30 if line.mark else 0), y, line.text, line.style)
+        y += line.style.leading
