@@ -1,0 +1,256 @@
+"""The student as a transformers model: it looks at a radiograph, decides on 14 conditions and writes why.
+
+A backbone's feature map is read by one query per condition. The query embeddings, what was decided of each condition
+and a coarse grid of the map become the prefix of a causal language model, so that every word of the rationale is
+grounded in what the queries saw. ``logits`` and ``labels`` are those of the text alone: the prefix lies inside the
+model and does not count as positions of ``input_ids``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
+from transformers import initialization as init
+from transformers.cache_utils import Cache
+from transformers.utils import ModelOutput
+
+from kdistill_core.conditions import Condition
+from kdistill_core.student.configuration import StudentConfig
+from kdistill_core.student.errors import StudentError
+from kdistill_core.student.vision import ConditionQueries, FeatureMap
+
+# A device does not make a radiograph abnormal, so these do not count against No Finding.
+_NOT_ABNORMAL = frozenset({Condition.SUPPORT_DEVICES.value, Condition.NO_FINDING.value})
+# What makes up the prefix; once that is cached, generation goes on without them.
+_PREFILL_ONLY = frozenset({"pixel_values", "prefix_embeds", "condition_states"})
+
+
+@dataclass
+class ImageEncoding(ModelOutput):
+    """What the student saw.
+
+    feature_map: [B, C, h, w]; condition_embeddings: [B, K, C]; condition_logits: [B, K], uncalibrated;
+    condition_attention: [B, K, h, w], summing to 1 over the map; explanation_embedding: [B, D], of unit length;
+    visual_tokens: [B, g * g, C], the map pooled to the visual grid.
+    """
+
+    feature_map: Tensor | None = None
+    condition_embeddings: Tensor | None = None
+    condition_logits: Tensor | None = None
+    condition_attention: Tensor | None = None
+    explanation_embedding: Tensor | None = None
+    visual_tokens: Tensor | None = None
+
+
+@dataclass
+class StudentOutput(ModelOutput):
+    """An :class:`ImageEncoding`'s fields beside the language model's: logits [B, T, V] of the text positions."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    past_key_values: Cache | None = None
+    condition_logits: Tensor | None = None
+    condition_attention: Tensor | None = None
+    explanation_embedding: Tensor | None = None
+    feature_map: Tensor | None = None
+
+
+class StudentModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+    """Backbone, condition queries, projector, causal language model and alignment head.
+
+    The prefix carries a state in [0, 1] per condition: in training the target's, at inference the student's own,
+    a sigmoid of its calibrated logit's distance from the threshold. So the text argues for what was decided.
+    """
+
+    config: StudentConfig
+    config_class = StudentConfig
+    base_model_prefix = ""
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    supports_gradient_checkpointing = True
+    _no_split_modules = ("ConditionQueries",)
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__(config)
+        text_width = config.text_config.hidden_size  # type: ignore[union-attr]
+        count, width = len(config.conditions), config.feature_size
+        self.vision = FeatureMap(config)
+        self.condition_queries = ConditionQueries(config)
+        self.projector = nn.Sequential(nn.Linear(width, text_width), nn.GELU(), nn.Linear(text_width, text_width))
+        self.state_present = nn.Parameter(torch.empty(count, text_width))
+        self.state_absent = nn.Parameter(torch.empty(count, text_width))
+        self.prefix_norm = nn.LayerNorm(text_width)
+        self.alignment_head = nn.Sequential(
+            nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, config.alignment_size)
+        )
+        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self.post_init()
+
+    @property
+    def feature_layer(self) -> nn.Module:
+        """The module whose output is the feature map [B, C, h, w]: the layer for Grad-CAM."""
+        return self.vision.fuse
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.language_model.get_input_embeddings()  # type: ignore[no-any-return]
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.language_model.get_output_embeddings()  # type: ignore[no-any-return]
+
+    def encode(self, pixel_values: Tensor) -> ImageEncoding:
+        """Look at ``pixel_values`` float [B, 1, S, S], as the processor makes them; no text is involved."""
+        feature_map = self.vision(pixel_values)
+        embeddings, logits, attention = self.condition_queries(feature_map)
+        present = torch.sigmoid(logits).unsqueeze(-1)
+        evidence = (present * embeddings).sum(1) / present.sum(1).clamp(min=1.0)
+        explanation = self.alignment_head(torch.cat([evidence, feature_map.mean((-1, -2))], dim=-1))
+        grid = functional.adaptive_avg_pool2d(feature_map, self.config.visual_grid)
+        return ImageEncoding(
+            feature_map=feature_map,
+            condition_embeddings=embeddings,
+            condition_logits=logits,
+            condition_attention=attention,
+            explanation_embedding=functional.normalize(explanation, dim=-1),
+            visual_tokens=grid.flatten(2).transpose(1, 2),
+        )
+
+    def calibrated_logits(self, condition_logits: Tensor) -> Tensor:
+        """Return the logits [B, K] whose sigmoid is the calibrated probability of each condition."""
+        slope = condition_logits.new_tensor(self.config.calibration_slope)
+        return slope * condition_logits + condition_logits.new_tensor(self.config.calibration_intercept)
+
+    def probabilities(self, condition_logits: Tensor) -> Tensor:
+        """Return calibrated probabilities [B, K] in [0, 1] of raw ``condition_logits``."""
+        return torch.sigmoid(self.calibrated_logits(condition_logits))
+
+    def states(self, condition_logits: Tensor) -> Tensor:
+        """Return how far each condition counts as present, [B, K] in [0, 1]; 0.5 at its threshold.
+
+        No Finding is present as far as nothing abnormal is, so that the text never says both.
+        """
+        thresholds = condition_logits.new_tensor(self.config.thresholds).logit()
+        margin = self.calibrated_logits(condition_logits) - thresholds
+        return self._with_no_finding(torch.sigmoid(self.config.state_sharpness * margin))
+
+    def prefix(self, encoding: ImageEncoding, condition_states: Tensor | None = None) -> Tensor:
+        """Return the prefix embeddings [B, P, H] of the language model.
+
+        condition_states: [B, K] in [0, 1], what the text is to say of each condition; None or NaN for the student's
+        own decision.
+        """
+        if encoding.condition_logits is None:
+            raise StudentError("A text was asked for without an image.", "Pass pixel_values or prefix_embeds.")
+        states = self.states(encoding.condition_logits)
+        if condition_states is not None:
+            states = torch.where(condition_states.isnan(), states, condition_states.to(states))
+        told = states.unsqueeze(-1) * self.state_present + (1 - states.unsqueeze(-1)) * self.state_absent
+        queries = self.projector(encoding.condition_embeddings) + told
+        return self.prefix_norm(torch.cat([queries, self.projector(encoding.visual_tokens)], dim=1))  # type: ignore[no-any-return]
+
+    def forward(
+        self,
+        pixel_values: Tensor | None = None,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        *,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        prefix_embeds: Tensor | None = None,
+        condition_states: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        **kwargs: Any,
+    ) -> StudentOutput:
+        """Look, decide, and predict the next token at every position of ``input_ids``.
+
+        pixel_values: float [B, 1, S, S], or None where ``prefix_embeds`` [B, P, H] is given or already cached.
+        input_ids, attention_mask, labels: int64 [B, T] of the text; labels are not shifted, -100 is left out. Without
+            a text only the image is encoded.
+        inputs_embeds: float [B, T, H], the text's embeddings in place of ``input_ids``.
+        condition_states: [B, K]; see :meth:`prefix`.
+        kwargs: go to the language model, such as ``use_cache``.
+        """
+        encoding = ImageEncoding() if pixel_values is None else self.encode(pixel_values)
+        if input_ids is not None and inputs_embeds is None:
+            inputs_embeds = self.get_input_embeddings()(input_ids)
+        output = StudentOutput(
+            condition_logits=encoding.condition_logits,
+            condition_attention=encoding.condition_attention,
+            explanation_embedding=encoding.explanation_embedding,
+            feature_map=encoding.feature_map,
+        )
+        if inputs_embeds is None:
+            return output
+        text_length = inputs_embeds.shape[1]
+        if pixel_values is not None and prefix_embeds is None:
+            prefix_embeds = self.prefix(encoding, condition_states)
+        if prefix_embeds is not None:
+            inputs_embeds = torch.cat([prefix_embeds.to(inputs_embeds), inputs_embeds], dim=1)
+        new = inputs_embeds.shape[1] - text_length
+        attention_mask, position_ids = self._with_prefix(attention_mask, position_ids, new)
+        written = self.language_model(
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            logits_to_keep=text_length,
+            **kwargs,
+        )
+        output.logits = written.logits
+        output.past_key_values = written.past_key_values
+        if labels is not None:
+            output.loss = functional.cross_entropy(
+                written.logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100
+            )
+        return output
+
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, *, is_first_iteration: bool = False, **kwargs: Any
+    ) -> dict[str, Any]:
+        if not is_first_iteration and kwargs.get("use_cache", True):
+            # The prefix is in the cache by now.
+            kwargs = {name: value for name, value in kwargs.items() if name not in _PREFILL_ONLY}
+        return super().prepare_inputs_for_generation(input_ids, is_first_iteration=is_first_iteration, **kwargs)  # type: ignore[no-any-return]
+
+    def _with_prefix(
+        self, attention_mask: Tensor | None, position_ids: Tensor | None, new: int
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return mask and positions of the text as those of prefix and text; ``new`` is 0 once the prefix is cached."""
+        length = self.config.prefix_length
+        if attention_mask is not None:
+            ahead = attention_mask.new_ones(attention_mask.shape[0], length)
+            attention_mask = torch.cat([ahead, attention_mask], dim=1)
+        if position_ids is not None:
+            ahead = torch.arange(new, device=position_ids.device).expand(position_ids.shape[0], -1)
+            position_ids = torch.cat([ahead, position_ids + length], dim=1)
+        return attention_mask, position_ids
+
+    def _with_no_finding(self, states: Tensor) -> Tensor:
+        names = self.config.conditions
+        if Condition.NO_FINDING.value not in names:
+            return states
+        abnormal = [index for index, name in enumerate(names) if name not in _NOT_ABNORMAL]
+        absent = (1 - states[:, abnormal]).amin(dim=-1)
+        at = names.index(Condition.NO_FINDING.value)
+        return torch.cat([states[:, :at], absent.unsqueeze(-1), states[:, at + 1 :]], dim=-1)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, nn.Linear):
+            # The library's fixed standard deviation is too small for layers this narrow.
+            init.normal_(module.weight, std=module.in_features**-0.5)
+        if isinstance(module, ConditionQueries):
+            init.normal_(module.queries, std=1.0)
+            init.normal_(module.score, std=0.02)
+            init.zeros_(module.bias)
+        if isinstance(module, StudentModel):
+            init.normal_(module.state_present, std=0.5)
+            init.normal_(module.state_absent, std=0.5)

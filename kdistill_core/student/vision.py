@@ -1,0 +1,92 @@
+"""The student's eye: backbone features fused into one map, and the condition queries that attend to it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoBackbone
+
+from kdistill_core.student.configuration import StudentConfig
+
+
+class FeatureMap(nn.Module):
+    """Any transformers backbone, its output stages fused at the resolution of the first of them."""
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        self.backbone = AutoBackbone.from_config(config.backbone_config)
+        self.in_channels: int = getattr(config.backbone_config, "num_channels", 3)
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(channels, config.feature_size, kernel_size=1) for channels in self.backbone.channels
+        )
+        self.fuse = nn.Sequential(
+            nn.Conv2d(config.feature_size, config.feature_size, 3, padding=1, groups=config.feature_size),
+            nn.GroupNorm(1, config.feature_size),
+            nn.GELU(),
+        )
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Return the feature map float [B, C, h, w] of ``pixel_values`` float [B, 1, S, S]."""
+        maps = self.backbone(pixel_values.expand(-1, self.in_channels, -1, -1)).feature_maps
+        fused = self.lateral[0](maps[0])
+        for lateral, coarse in zip(self.lateral[1:], maps[1:], strict=True):
+            fused = fused + functional.interpolate(
+                lateral(coarse), size=fused.shape[-2:], mode="bilinear", align_corners=False
+            )
+        return self.fuse(fused)  # type: ignore[no-any-return]
+
+
+class ConditionQueries(nn.Module):
+    """One learned query per condition, attending to the feature map; what it attends to explains its logit.
+
+    The values carry a fixed two-dimensional sine position (as Carion et al., ECCV 2020), so that a query knows the
+    side of what it found.
+    """
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        count, width = len(config.conditions), config.feature_size
+        self.heads = config.query_heads
+        self.queries = nn.Parameter(torch.empty(count, width))
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width)
+        self.mix = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.final_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.score = nn.Parameter(torch.empty(count, width))
+        self.bias = nn.Parameter(torch.zeros(count))
+
+    def forward(self, feature_map: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return embeddings [B, K, C], logits [B, K] and attention [B, K, h, w], which sums to 1 over the map."""
+        batch, width, rows, columns = feature_map.shape
+        tokens = feature_map.flatten(2).transpose(1, 2)
+        place = sine_positions(rows, columns, width).to(tokens)
+        keys = self._split(self.key(tokens + place))
+        values = self._split(self.value(tokens + place))
+        queries = self._split(self.queries.expand(batch, -1, -1))
+        weights = torch.softmax(queries @ keys.transpose(-1, -2) / math.sqrt(width / self.heads), dim=-1)
+        seen = (weights @ values).transpose(1, 2).flatten(2)
+        hidden = self.norm(self.queries + self.out(seen))
+        embeddings = self.dropout(self.final_norm(hidden + self.mix(hidden)))
+        logits = (embeddings * self.score).sum(-1) + self.bias
+        return embeddings, logits, weights.mean(1).unflatten(-1, (rows, columns))
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def sine_positions(rows: int, columns: int, width: int) -> Tensor:
+    """Return fixed positions float32 [rows * columns, width]: half for x, half for y, each in [0, 1] of the map."""
+    quarter = width // 4
+    frequencies = math.pi * 2.0 ** (torch.arange(quarter) % 8)
+    across = ((torch.arange(columns) + 0.5) / columns)[:, None] * frequencies
+    down = ((torch.arange(rows) + 0.5) / rows)[:, None] * frequencies
+    x = torch.cat([across.sin(), across.cos()], -1).expand(rows, columns, -1)
+    y = torch.cat([down.sin(), down.cos()], -1)[:, None].expand(rows, columns, -1)
+    positions = torch.cat([x, y], -1).flatten(0, 1)
+    return functional.pad(positions, (0, width - positions.shape[-1]))
