@@ -156,5 +156,6 @@ def _between(text: str, start: int, end: int) -> list[Paragraph]:
 
 
 def _one_line(text: str) -> str:
-    """Replace line breaks by blanks, one for one, so that positions keep."""
-    return re.sub(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]", " ", text)
+    """Replace, one for one, line breaks by blanks and what Qt counts as two characters by a mark: positions keep."""
+    text = re.sub(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]", " ", text)
+    return re.sub(r"[\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text)
