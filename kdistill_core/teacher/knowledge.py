@@ -122,18 +122,15 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
 
 
 def _check(knowledge: Knowledge, references: dict[str, Reference], path: Path) -> None:
-    for statement in (
-        *knowledge.signs,
-        knowledge.definition,
-        *knowledge.against,
-        *knowledge.mimics,
-        *knowledge.settles,
-    ):
-        unknown = [key for key in statement.references if key not in references]
-        if unknown or not statement.references:
-            named = ", ".join(unknown) or "nothing"
+    statements = (knowledge.definition, *knowledge.against, *knowledge.mimics, *knowledge.settles)
+    cited = [(statement.text, statement.references) for statement in statements]
+    cited.extend((sign.text, sign.references) for sign in knowledge.signs)
+    for text, keys in cited:
+        unknown = [key for key in keys if key not in references]
+        if unknown or not keys:
             raise KnowledgeError(
-                f'{path} supports "{statement.text}" with {named}.', f"Name works that {_REFERENCES} lists."
+                f'{path} supports "{text}" with {", ".join(unknown) or "nothing"}.',
+                f"Name works that {_REFERENCES} lists.",
             )
     for group in ("signs", "against", "mimics", "settles"):
         if not getattr(knowledge, group):
