@@ -3,6 +3,6 @@
 Importing this package, its client or its messages never imports torch.
 """
 
-from kdistill_core.engine.errors import EngineError
+from kdistill_core.engine.errors import DeclinedError, EngineError
 
-__all__ = ["EngineError"]
+__all__ = ["DeclinedError", "EngineError"]

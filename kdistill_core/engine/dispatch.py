@@ -13,13 +13,14 @@ import traceback
 from collections.abc import Callable
 from typing import Protocol
 
-from kdistill_core.engine.errors import EngineError
+from kdistill_core.engine.errors import DeclinedError, EngineError
 from kdistill_core.engine.messages import (
     AnyEvent,
     AnyRequest,
     Attribute,
     Cancel,
     Canceled,
+    Declined,
     Explain,
     Failed,
     LoadModels,
@@ -42,6 +43,10 @@ class Performer(Protocol):
     def explain(self, request: Explain, emit: Emit, check: Check) -> None: ...
 
     def attribute(self, request: Attribute, emit: Emit, check: Check) -> None: ...
+
+    def free_memory(self) -> None:
+        """Give back what is no longer needed, after a request ran out of memory."""
+        ...
 
 
 class Dispatcher:
@@ -85,12 +90,16 @@ class Dispatcher:
             self._perform(request)
         except CanceledError:
             self._emit(Canceled(id=request.id))
+        except DeclinedError as error:
+            self._emit(Declined(request.id, error.problem, error.advice))
         except KDistillError as error:
-            self._emit(Failed(id=request.id, problem=error.problem, advice=error.advice))
-        except MemoryError:
-            self._emit(Failed(request.id, *_out_of_memory("the computer")))
+            self._emit(Failed(request.id, error.problem, error.advice))
         except Exception as error:  # noqa: BLE001 - the boundary: whatever went wrong, the request is answered
             self._emit(Failed(request.id, *_unexpected(error)))
+            # Its frames hold the very tensors that took the memory.
+            error.__traceback__ = None
+            if _is_out_of_memory(error) and self._performer is not None:
+                self._performer.free_memory()
 
     def _perform(self, request: AnyRequest) -> None:
         if self._performer is None:
@@ -113,9 +122,11 @@ class Dispatcher:
 
 
 def _unexpected(error: Exception) -> tuple[str, str]:
-    # torch's out-of-memory errors have a class of their own; it is known by name so that torch need not be imported.
-    if type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower():
-        return _out_of_memory("the computing device")
+    if _is_out_of_memory(error):
+        return (
+            "There is not enough memory for this request on the computer or its GPU.",
+            "Close other programs, or choose a smaller model, the CPU, or a lower precision.",
+        )
     _log_without_values(error)
     if isinstance(error, ImportError):
         return (
@@ -128,11 +139,13 @@ def _unexpected(error: Exception) -> tuple[str, str]:
     )
 
 
-def _out_of_memory(where: str) -> tuple[str, str]:
-    return (
-        f"There is not enough memory on {where} for this request.",
-        "Close other programs or choose a smaller model, the CPU, or a lower precision.",
-    )
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch is known by its words, so that it need not be imported: its CUDA error is an OutOfMemoryError, its others
+    # are plain RuntimeErrors.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
 
 
 def _log_without_values(error: BaseException) -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from kdistill_core.engine.arrays import ArrayOutbox
+from kdistill_core.engine.attribution import attribute_case
+from kdistill_core.engine.cases import prepare_case
 from kdistill_core.engine.dispatch import Dispatcher
 from kdistill_core.engine.errors import EngineError
+from kdistill_core.engine.explaining import Watcher, explain_case, require_chest_radiograph
 from kdistill_core.engine.messages import AnyEvent, AnyRequest, Cancel, Shutdown
+from kdistill_core.engine.models import Models, load_models
 from kdistill_core.engine.session import Session
+from kdistill_core.imaging import read_radiograph
+from kdistill_core.records import Explanation, ImageSource, Radiograph, SaliencyMap, SaliencyTarget
+
+__all__ = ["LocalEngine", "Models", "Watcher", "attribute", "explain_file", "load_models"]
+
+_WATCH_NOTHING = Watcher()
 
 
 class LocalEngine:
@@ -41,3 +52,32 @@ class LocalEngine:
         if threading.current_thread() is not self._thread:
             self._thread.join()
         self._outbox.free_all()
+
+
+def explain_file(
+    source: ImageSource | Path | str,
+    models: Models,
+    *,
+    seed: int = 0,
+    max_new_tokens: int = 320,
+    watcher: Watcher = _WATCH_NOTHING,
+) -> tuple[Explanation, Radiograph]:
+    """Return the explanation of one image and the radiograph it is of; ``models`` come from :func:`load_models`.
+
+    Raises ImagingError for a file that cannot be read, DeclinedError for one that is not a frontal chest radiograph.
+    """
+    radiograph = read_radiograph(source)
+    require_chest_radiograph(radiograph)
+    case = prepare_case(models, radiograph)
+    explanation = explain_case(models, radiograph, case, watcher, seed=seed, max_new_tokens=max_new_tokens)
+    return explanation, radiograph
+
+
+def attribute(
+    explanation: Explanation, radiograph: Radiograph, target: SaliencyTarget, models: Models, method: str = ""
+) -> SaliencyMap:
+    """Return the overlay for ``target`` of an explanation that ``models`` made of ``radiograph``.
+
+    Raises EngineError for a target that the explanation does not have, SaliencyError for an unfit ``method``.
+    """
+    return attribute_case(models, prepare_case(models, radiograph), explanation, target, method)

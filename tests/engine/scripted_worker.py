@@ -60,6 +60,9 @@ class ScriptedPerformer:
         values[2, 6] = 0.5
         emit(Attributed(request.id, self.outbox.put(values), request.target, self.student, (0.0, 0.0), Provenance()))
 
+    def free_memory(self):
+        print("freeing memory")
+
 
 if __name__ == "__main__":
     serve(ScriptedPerformer)
