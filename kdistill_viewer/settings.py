@@ -24,9 +24,9 @@ MIGRATIONS: Mapping[int, Migration] = {}
 class OverlaySettings(msgspec.Struct):
     """opacity, threshold: in [0, 1]; below the threshold a map is not drawn."""
 
-    opacity: float = 0.5
-    threshold: float = 0.25
-    color_map: str = ""  # empty: the canvas's own first choice
+    opacity: float
+    threshold: float
+    color_map: str
 
 
 class Settings(msgspec.Struct):
@@ -39,7 +39,7 @@ class Settings(msgspec.Struct):
     last_folder: str = ""
     read_first: bool = False
     findings_by_probability: bool = True
-    overlay: OverlaySettings = msgspec.field(default_factory=OverlaySettings)
+    overlay: OverlaySettings | None = None  # None: the canvas's own style
     keys: dict[str, list[str]] = msgspec.field(default_factory=dict)  # action id: its keys, instead of the usual ones
 
     def remember(self, path: Path) -> None:

@@ -72,8 +72,8 @@ class FindingsPanel(QWidget):
         return tuple(self.list.item(row).data(FINDING_ROLE).condition for row in range(self.list.count()))
 
     def selected(self) -> Condition | None:
-        item = self.list.currentItem()
-        return None if item is None else item.data(FINDING_ROLE).condition
+        row = self.list.currentRow()
+        return None if row < 0 else self.conditions()[row]
 
     def select(self, condition: Condition | None) -> None:
         """Mark the row of a condition, or none, without choosing it."""

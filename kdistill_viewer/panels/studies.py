@@ -72,7 +72,6 @@ class StudiesPanel(QWidget):
             self._images[image.source] = item
         if images:
             self.empty.hide()
-            self.tree.show()
 
     def add_skipped(self, skipped: tuple[SkippedFile, ...]) -> None:
         """List files that could not be read, each with its reason."""
@@ -89,7 +88,6 @@ class StudiesPanel(QWidget):
         self._studies.clear()
         self._images.clear()
         self.skipped_list.clear()
-        self.tree.hide()
         self.empty.show()
         self.skipped_button.setChecked(False)
         self._on_skipped_toggled(False)

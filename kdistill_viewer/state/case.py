@@ -69,7 +69,7 @@ def top_target(findings: tuple[Finding, ...]) -> SaliencyTarget | None:
         probability = 0.0 if finding.probability is None else finding.probability
         return (finding.condition is not Condition.NO_FINDING, _PRESENCE[finding.state], probability)
 
-    return SaliencyTarget(TargetKind.CONDITION, condition=max(shown, key=rank).condition)
+    return condition_target(max(shown, key=rank).condition)
 
 
 def target_title(target: SaliencyTarget, text: str) -> str:
@@ -80,3 +80,8 @@ def target_title(target: SaliencyTarget, text: str) -> str:
         return target.kind.value
     words = " ".join(text[target.span.start : target.span.end].split())
     return f"\N{LEFT DOUBLE QUOTATION MARK}{words}\N{RIGHT DOUBLE QUOTATION MARK}"
+
+
+def condition_target(condition: Condition) -> SaliencyTarget:
+    """Return the target that a click on a finding asks for."""
+    return SaliencyTarget(TargetKind.CONDITION, condition=condition)

@@ -170,7 +170,7 @@ class Overlays:
         self.shown = values
         self.map_changed.emit(values)
 
-    def _on_case(self, _case: Case) -> None:
+    def _on_case(self, _case: Case | None) -> None:
         self._drop_request()
         self.previewed = None
         self.targets_changed.emit()

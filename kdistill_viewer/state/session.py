@@ -39,7 +39,7 @@ class Session:
     """
 
     def __init__(self, engine: EngineLink, background: Background, jobs: Jobs, read: ReadRadiograph) -> None:
-        self.case_changed: Signal[Case] = Signal()  # another case is on screen
+        self.case_changed: Signal[Case | None] = Signal()  # another case is on screen, or none
         self.phase_changed: Signal[Case] = Signal()
         self.radiograph_ready: Signal[Case] = Signal()
         self.findings_ready: Signal[Case] = Signal()
@@ -93,6 +93,14 @@ class Session:
         case.request_id = request_id
         self._jobs.start(Job(request_id, "Waiting for the model", cancel=lambda: self._engine.cancel(request_id)))
         self._enter(case, Phase.EXPLAINING)
+
+    def close_cases(self) -> None:
+        """Forget every case of this sitting; nothing is on screen then."""
+        self._leave_case()
+        self.notices_outdated.emit()
+        self._cases.clear()
+        self.case = None
+        self.case_changed.emit(None)
 
     def reveal(self) -> None:
         """Show the model's reading after the reader has given theirs."""

@@ -41,12 +41,18 @@ class Studies:
         self._background = background
         self._jobs = jobs
         self._find_images = find_images
-        self._scans = 0
+        self._scans: list[_Scan] = []
 
     def open(self, paths: list[Path]) -> None:
         """List the images of files and folders, looking through them in the background."""
-        self._scans += 1
-        _Scan(self, self._scans, paths).start(self._background, self._jobs, self._find_images)
+        scan = _Scan(self, len(self._scans) + 1, paths)
+        self._scans.append(scan)
+        scan.start(self._background, self._jobs, self._find_images)
+
+    def stop(self) -> None:
+        """Let every search under way end at its next file."""
+        for scan in self._scans:
+            scan.stop()
 
     def clear(self) -> None:
         self.images.clear()
@@ -88,6 +94,9 @@ class _Scan:
         self._first: StudyImage | None = None
         self._skipped: list[SkippedFile] = []
 
+    def stop(self) -> None:
+        self._stop.set()
+
     def start(self, background: Background, jobs: Jobs, find_images: FindImages) -> None:
         def look() -> int:
             batch: list[ImageEntry | SkippedFile] = []
@@ -104,7 +113,7 @@ class _Scan:
             self._hand_over(background, jobs, batch, count)
             return count
 
-        jobs.start(Job(self._job_id, "Looking for images", cancel=self._stop.set))
+        jobs.start(Job(self._job_id, "Looking for images", cancel=self.stop))
         background.run(
             look,
             done=lambda _count: self._end(),
