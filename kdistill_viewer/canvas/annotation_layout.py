@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from kdistill_viewer.canvas.annotations import NOTICE, ScaleBar, SideMarkers
+from kdistill_viewer.canvas.rendering import color_image
 from kdistill_viewer.canvas.text import StyledLine, TextBlock, text_block
 from kdistill_viewer.theme import tokens
 
@@ -19,6 +22,8 @@ _GAP = 6.0
 _BAR_WIDTH = 12.0
 _SHORTEST_BAR = 48.0
 _LONGEST_BAR = 220.0
+# Room beside the patient's lines that is worth using for a notice of work going on.
+_BUSY_CHARACTERS = 30
 _LEFT, _RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
 
 
@@ -53,23 +58,24 @@ class Annotations:
     markers: SideMarkers
     scale: ScaleBar | None  # length in logical pixels here
     overlay: tuple[str, ...] = ()
-    colors: tuple[int, ...] = ()  # 0xRRGGBB from low to high; empty without an overlay
+    colors: NDArray[np.uint32] | None = None  # [steps, 1], 0xAARRGGBB from high to low; None without an overlay
 
 
 def paint_annotations(painter: QPainter, area: QRectF, content: Annotations, fonts: Fonts) -> QRectF:
-    """Paint the annotations into ``area``, logical pixels; returns what stays free between them."""
+    """Paint the annotations into ``area``, logical pixels; returns where a notice of work going on may stand."""
     inner = area.adjusted(_MARGIN, _MARGIN / 2, -_MARGIN, -_MARGIN / 2)
-    top = _paint_top(painter, inner, content, fonts)
+    top, corner = _paint_top(painter, inner, content, fonts)
     bottom = _paint_bottom(painter, QRectF(inner.left(), top, inner.width(), inner.bottom() - top), content, fonts)
     free = QRectF(inner.left(), top, inner.width(), max(bottom - top, 0.0)).adjusted(0, _GAP, 0, -_GAP)
-    taken = _paint_color_bar(painter, free, content, fonts) if content.colors else 0.0
-    _paint_markers(painter, free.adjusted(0, 0, -taken, 0), content.markers, fonts)
-    return free
+    beside = free if content.colors is None else _paint_color_bar(painter, free, content, content.colors, fonts)
+    _paint_markers(painter, beside, content.markers, fonts)
+    return corner
 
 
 def notice_block(width: float, fonts: Fonts) -> TextBlock:
     """Return the notice broken to a canvas's width."""
-    return text_block([StyledLine(NOTICE, fonts.small, tokens.NOTICE_TEXT)], max(width - 2 * _GAP, 1.0), wrapped=3)
+    # As many lines as it takes: this is the one text that is never elided.
+    return text_block([StyledLine(NOTICE, fonts.small, tokens.NOTICE_TEXT)], max(width - 2 * _GAP, 1.0), wrapped=9)
 
 
 def notice_height(width: float, fonts: Fonts) -> float:
@@ -96,25 +102,30 @@ def paint_message(painter: QPainter, area: QRectF, text: str, advice: str, fonts
     block.paint(painter, center.x() - block.width / 2, center.y() - block.height / 2, Qt.AlignmentFlag.AlignHCenter)
 
 
-def _paint_top(painter: QPainter, inner: QRectF, content: Annotations, fonts: Fonts) -> float:
-    """Paint patient and acquisition; returns the y below them."""
+def _paint_top(painter: QPainter, inner: QRectF, content: Annotations, fonts: Fonts) -> tuple[float, QRectF]:
+    """Paint patient and acquisition; returns the y below them, and what is free below the acquisition."""
     patient = [
         StyledLine(text, fonts.strong if index == 0 else fonts.normal) for index, text in enumerate(content.patient)
     ]
     acquisition = [StyledLine(text, fonts.normal) for text in content.acquisition]
     half = (inner.width() - _GAP) / 2
     right = text_block(acquisition, half)
-    left = text_block(patient, inner.width() - _GAP - right.width)
+    left = text_block(patient, inner.width() - _GAP - right.width, wrapped=3)
     wanted = QFontMetricsF(fonts.normal).averageCharWidth() * 14
     if inner.width() - _GAP - right.width < wanted:
         right = text_block([], half)
-        left = text_block([*patient, *acquisition], inner.width())
+        left = text_block([*patient, *acquisition], inner.width(), wrapped=3)
     if max(left.height, right.height) > inner.height():
         right = text_block([], half)
-        left = text_block(patient[:2], inner.width())
+        left = text_block(patient[:2], inner.width(), wrapped=3)
     left.paint(painter, inner.left(), inner.top(), _LEFT)
     right.paint(painter, inner.right() - right.width, inner.top(), _RIGHT)
-    return inner.top() + max(left.height, right.height)
+    below = inner.top() + max(left.height, right.height)
+    beside = inner.right() - inner.left() - left.width - _GAP
+    if right.lines and beside >= QFontMetricsF(fonts.small).averageCharWidth() * _BUSY_CHARACTERS:
+        y = inner.top() + right.height
+        return below, QRectF(inner.right() - beside, y, beside, inner.bottom() - y)
+    return below, QRectF(inner.left(), below, inner.width(), inner.bottom() - below)
 
 
 def _paint_bottom(painter: QPainter, inner: QRectF, content: Annotations, fonts: Fonts) -> float:
@@ -154,7 +165,8 @@ def _paint_scale(painter: QPainter, corner: QPointF, length: float, label: TextB
 
 
 def _paint_markers(painter: QPainter, free: QRectF, markers: SideMarkers, fonts: Fonts) -> None:
-    note = text_block([StyledLine(markers.note, fonts.small, tokens.ANNOTATION_MUTED)], free.width() / 2 - _GAP)
+    width = free.width() / 2 - _GAP if markers.left else free.width()
+    note = text_block([StyledLine(markers.note, fonts.small, tokens.ANNOTATION_MUTED)], width)
     for text, alignment in ((markers.left, _LEFT), (markers.right, _RIGHT)):
         letter = text_block([StyledLine(text, fonts.marker)], free.width() / 2)
         height = letter.height + note.height
@@ -173,28 +185,38 @@ def _paint_markers(painter: QPainter, free: QRectF, markers: SideMarkers, fonts:
         letter.paint(painter, free.center().x() - letter.width / 2, y, _LEFT)
 
 
-def _paint_color_bar(painter: QPainter, free: QRectF, content: Annotations, fonts: Fonts) -> float:
-    """Paint the color bar at the right with its caption below; returns the width it takes."""
-    caption = text_block(
-        [StyledLine(text, fonts.small) for text in content.overlay], min(free.width() * 0.45, 190.0), wrapped=3
-    )
-    ends = [text_block([StyledLine(text, fonts.small)], free.width()) for text in ("1", "0")]
+def _paint_color_bar(
+    painter: QPainter, free: QRectF, content: Annotations, colors: NDArray[np.uint32], fonts: Fonts
+) -> QRectF:
+    """Paint the color bar at the right with its caption below; returns what stays free beside the bar."""
+    lines = [StyledLine(text, fonts.small) for text in content.overlay]
+    caption = text_block(lines, min(free.width() * 0.45, 190.0), wrapped=3)
     length = min(free.height() - caption.height - _GAP, _LONGEST_BAR)
     if length < _SHORTEST_BAR:
-        caption.paint(painter, free.right() - caption.width, free.bottom() - caption.height, _RIGHT)
-        return 0.0
+        return _paint_caption_alone(painter, free, lines)
+    ends = [text_block([StyledLine(text, fonts.small)], free.width()) for text in ("1", "0")]
     top = free.center().y() - (length + _GAP + caption.height) / 2
     bar = QRectF(free.right() - _BAR_WIDTH, top, _BAR_WIDTH, length)
-    strip = QImage(1, len(content.colors), QImage.Format.Format_RGB32)
-    for index, color in enumerate(reversed(content.colors)):
-        strip.setPixel(0, index, 0xFF000000 | color)
-    painter.drawImage(bar, strip)
     painter.setPen(QPen(QColor(tokens.ANNOTATION_OUTLINE), 1))
+    painter.drawRect(bar.adjusted(-1, -1, 1, 1))
+    painter.setPen(QPen(QColor(tokens.ANNOTATION_MUTED), 1))
     painter.drawRect(bar)
+    painter.drawImage(bar, color_image(colors))
+    taken = _BAR_WIDTH + 5 + max(block.width for block in ends)
     for block, y in ((ends[0], bar.top()), (ends[1], bar.bottom() - ends[1].height)):
-        block.paint(painter, bar.left() - 4 - block.width, y, _RIGHT)
+        block.paint(painter, bar.left() - 5 - block.width, y, _RIGHT)
     caption.paint(painter, free.right() - caption.width, bar.bottom() + _GAP, _RIGHT)
-    return _BAR_WIDTH + 4 + max(block.width for block in ends) + _GAP
+    return QRectF(free.left(), bar.top(), free.width() - taken - _GAP, bar.height())
+
+
+def _paint_caption_alone(painter: QPainter, free: QRectF, lines: list[StyledLine]) -> QRectF:
+    """Paint as much of the overlay's caption as a small tile holds; returns what stays free above it."""
+    for count in range(len(lines), 0, -1):
+        caption = text_block(lines[:count], free.width())
+        if caption.height <= free.height():
+            caption.paint(painter, free.right() - caption.width, free.bottom() - caption.height, _RIGHT)
+            return free.adjusted(0, 0, 0, -caption.height)
+    return free
 
 
 def _sized(font: QFont, points: float, *, bold: bool = False) -> QFont:

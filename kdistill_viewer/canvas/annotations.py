@@ -102,7 +102,7 @@ def side_markers(radiograph: Radiograph) -> SideMarkers:
 
 
 def scale_bar(spacing: Spacing, zoom: float, longest: float) -> ScaleBar | None:
-    """Return the bar of the largest round length (1, 2 or 5 times a power of ten) that fits in ``longest`` device pixels.
+    """Return the bar of the largest round length that fits in ``longest`` device pixels: 1, 2 or 5 times 10**n.
 
     A length is in mm only where the spacing is calibrated, in "mm (detector)" where it is the detector's, in pixels
     otherwise. None where nothing round fits.

@@ -24,6 +24,8 @@ _TOUCHPAD_PIXELS_PER_NOTCH = 60.0
 
 
 class Tool(StrEnum):
+    """What a drag changes."""
+
     WINDOW = "window"
     PAN = "pan"
     ZOOM = "zoom"

@@ -29,6 +29,7 @@ class OverlayStyle:
     threshold: float = 0.2
     color_map: str = DEFAULT_COLOR_MAP
     visible: bool = True
+    peak: bool = False  # ring the map's maximum
 
     def __post_init__(self) -> None:
         if not 0 <= self.opacity <= 1 or not 0 <= self.threshold <= 1:
@@ -54,6 +55,14 @@ def overlay_palette(style: OverlayStyle) -> NDArray[np.uint32]:
     channels = np.rint(channels * alpha[:, None]).astype(np.uint32)
     packed = channels[:, 0] << 24 | channels[:, 1] << 16 | channels[:, 2] << 8 | channels[:, 3]
     return packed.astype(np.uint32)
+
+
+def bar_colors(style: OverlayStyle) -> NDArray[np.uint32]:
+    """Return uint32 [256, 1], the color bar from 1 at the top to 0: opaque, transparent where the map is not drawn."""
+    red, green, blue = color_table(style.color_map).astype(np.uint32).T
+    packed = np.uint32(0xFF) << 24 | red << 16 | green << 8 | blue
+    drawn = np.arange(256) / 255 > style.threshold
+    return np.where(drawn, packed, np.uint32(0)).astype(np.uint32)[::-1, None]
 
 
 def overlay_steps(saliency: SaliencyMap, radiograph: Radiograph) -> NDArray[np.uint8]:

@@ -1,10 +1,13 @@
 """Layers of the canvas as images of the screen's size: the radiograph, and the overlay in the very same transform.
 
-Both go through :func:`_drawn`, so that there is one place where a pixel of the original image finds its place on the
+Both go through :func:`_draw`, so that there is one place where a pixel of the original image finds its place on the
 screen. A layer is kept until what it shows changes; a mouse move over an unchanged image paints no pixel anew.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +24,8 @@ NEAREST_FROM_ZOOM = 2.0
 # Regions are rendered in steps of this many level pixels, so that a short pan needs no new rendering.
 _REGION_STEP = 256
 
+Region: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom of a part of a level, half open
+
 
 class ImageLayer:
     """The radiograph under a window, drawn for one view; ``paint`` repeats work only where something changed."""
@@ -28,7 +33,7 @@ class ImageLayer:
     def __init__(self, radiograph: Radiograph) -> None:
         self._pyramid = RadiographPyramid(radiograph)
         self._rendered_key: object = None
-        self._rendered: QImage = QImage()
+        self._rendered: NDArray[np.uint8] = np.zeros((0, 0), np.uint8)
         self._drawn_key: object = None
         self._layer: QImage = QImage()
 
@@ -43,15 +48,15 @@ class ImageLayer:
             self._layer = QImage(extent.width, extent.height, QImage.Format.Format_RGB32)
             self._layer.fill(around)
             if region[2] > region[0] and region[3] > region[1]:
-                source = self._render(level, region, window, inverted=inverted)
-                _drawn(self._layer, source, region, level, extent, view, smooth=smooth)
+                pixels = self._render(level, region, window, inverted=inverted)
+                _draw(self._layer, pixels, region, level, extent, view, smooth=smooth)
             self._drawn_key = key
         return self._layer
 
-    def _render(self, level: int, region: tuple[int, int, int, int], window: Window, *, inverted: bool) -> QImage:
+    def _render(self, level: int, region: Region, window: Window, *, inverted: bool) -> NDArray[np.uint8]:
         key = (level, region, window, inverted)
         if key != self._rendered_key:
-            self._rendered = gray_image(rendered_region(self._pyramid.level(level), region, window, inverted=inverted))
+            self._rendered = rendered_region(self._pyramid.level(level), region, window, inverted=inverted)
             self._rendered_key = key
         return self._rendered
 
@@ -76,18 +81,14 @@ class OverlayLayer:
             self._layer.fill(0)
             if right > left and bottom > top:
                 colors = overlay_palette(style)[self._pyramid.level(level)[top:bottom, left:right]]
-                _drawn(self._layer, color_image(colors), region, level, extent, view, smooth=smooth)
+                _draw(self._layer, colors, region, level, extent, view, smooth=smooth)
             self._key = key
         return self._layer
 
 
-def rendered_region(
-    radiograph: Radiograph, region: tuple[int, int, int, int], window: Window, *, inverted: bool
-) -> NDArray[np.uint8]:
+def rendered_region(radiograph: Radiograph, region: Region, window: Window, *, inverted: bool) -> NDArray[np.uint8]:
     """Return uint8 [bottom - top, right - left], the part (left, top, right, bottom) of a radiograph as displayed."""
-    # Imported when the first image is shown: the window is up before the readers of image files are loaded.
-    from dataclasses import replace
-
+    # Imported when the first image is shown: the window is up before the display pipeline is loaded.
     from kdistill_core.imaging.display import render
 
     left, top, right, bottom = region
@@ -121,7 +122,7 @@ def color_image(colors: NDArray[np.uint32]) -> QImage:
     return image
 
 
-def _region(extent: Extent, view: ViewTransform, level: int) -> tuple[int, int, int, int]:
+def _region(extent: Extent, view: ViewTransform, level: int) -> Region:
     """Return the part (left, top, right, bottom) of a level that covers what is visible, in whole steps."""
     block = 1 << level
     left, top, right, bottom = extent.visible(view)
@@ -137,24 +138,66 @@ def _region(extent: Extent, view: ViewTransform, level: int) -> tuple[int, int, 
     )
 
 
-def _drawn(
+def _draw(
     layer: QImage,
-    source: QImage,
-    region: tuple[int, int, int, int],
+    pixels: NDArray[np.uint8] | NDArray[np.uint32],
+    region: Region,
     level: int,
     extent: Extent,
     view: ViewTransform,
     *,
     smooth: bool,
 ) -> None:
-    """Draw a region of a level into the layer, in the transform of the view."""
-    block = 1 << level
+    """Draw a region of a level (grays, or colors with alpha) into the layer, in the transform of the view."""
     painter = QPainter(layer)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+    if smooth:
+        _draw_interpolated(painter, pixels, region, level, extent, view)
+    else:
+        _draw_nearest(painter, pixels, region, level, extent, view)
+    painter.end()
+
+
+def _draw_interpolated(
+    painter: QPainter,
+    pixels: NDArray[np.uint8] | NDArray[np.uint32],
+    region: Region,
+    level: int,
+    extent: Extent,
+    view: ViewTransform,
+) -> None:
+    block = 1 << level
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     outer = QTransform(view.zoom, 0, 0, view.row_zoom, view.offset_x, view.offset_y)
     painter.setTransform(outer)
     # The last block of a level may reach past the image; what lies there is not image.
     painter.setClipRect(QRectF(0, 0, extent.columns, extent.rows))
     painter.setTransform(QTransform(block, 0, 0, block, region[0] * block, region[1] * block) * outer)
-    painter.drawImage(0, 0, source)
-    painter.end()
+    painter.drawImage(0, 0, _as_image(pixels))
+
+
+def _draw_nearest(
+    painter: QPainter,
+    pixels: NDArray[np.uint8] | NDArray[np.uint32],
+    region: Region,
+    level: int,
+    extent: Extent,
+    view: ViewTransform,
+) -> None:
+    # Gathered here, because QPainter's own nearest neighbor steps in rounded fixed point and is off by a screen pixel
+    # at fractional zooms: image and overlay could part at the edges of a pixel.
+    left, columns = _covered(extent.width, view.offset_x, view.zoom, extent.columns)
+    top, rows = _covered(extent.height, view.offset_y, view.row_zoom, extent.rows)
+    if len(columns) and len(rows):
+        gathered = pixels[(rows >> level) - region[1]][:, (columns >> level) - region[0]]
+        painter.drawImage(left, top, _as_image(gathered))
+
+
+def _covered(length: int, offset: float, zoom: float, count: int) -> tuple[int, NDArray[np.intp]]:
+    """Return the first screen pixel that the image covers, and from there on the image pixel under each center."""
+    under = np.floor((np.arange(length) + 0.5 - offset) / zoom).astype(np.intp)
+    inside = np.flatnonzero((under >= 0) & (under < count))
+    return (int(inside[0]), under[inside]) if inside.size else (0, under[:0])
+
+
+def _as_image(pixels: NDArray[np.uint8] | NDArray[np.uint32]) -> QImage:
+    return gray_image(pixels) if pixels.dtype == np.uint8 else color_image(pixels)

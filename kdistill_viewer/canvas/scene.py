@@ -25,8 +25,7 @@ from kdistill_viewer.canvas.annotations import (
     scale_bar,
     side_markers,
 )
-from kdistill_viewer.canvas.color_maps import color_table
-from kdistill_viewer.canvas.overlay import OverlayStyle
+from kdistill_viewer.canvas.overlay import OverlayStyle, bar_colors
 from kdistill_viewer.canvas.rendering import NEAREST_FROM_ZOOM, ImageLayer, OverlayLayer
 from kdistill_viewer.canvas.text import StyledLine, text_block
 from kdistill_viewer.canvas.transform import Extent, ViewTransform
@@ -65,7 +64,8 @@ class Scene:
         self._image = None
         if radiograph is not None:
             self._image = ImageLayer(radiograph)
-            self.data_range = float(np.ptp(radiograph.pixels))
+            seen = radiograph.pixels if radiograph.padding is None else radiograph.pixels[~radiograph.padding]
+            self.data_range = float(np.ptp(seen)) if seen.size else 0.0
 
     def set_overlay(self, saliency: SaliencyMap | None, target_text: str = "") -> None:
         """Lay a map over the image, or none. Raises CanvasError for a map that is not this image's."""
@@ -93,7 +93,7 @@ class Scene:
         view: ViewTransform | None,
         ratio: float,
     ) -> QRectF:
-        """Paint everything; ``ratio`` is device per logical pixels. Returns the area between the annotations."""
+        """Paint everything; ``ratio`` is device per logical pixels. Returns where progress may stand."""
         fonts = self.fonts(font)
         height = self.image_height(area.width(), area.height(), font)
         upper = QRectF(area.left(), area.top(), area.width(), height)
@@ -114,7 +114,8 @@ class Scene:
     def _paint_layers(
         self, painter: QPainter, corner: QPointF, extent: Extent, view: ViewTransform, ratio: float
     ) -> None:
-        assert self._image is not None and self.window is not None  # noqa: S101 - paint() has looked
+        assert self._image is not None  # noqa: S101 - paint() has looked
+        assert self.window is not None  # noqa: S101
         smooth = self.smooth_always or view.zoom < NEAREST_FROM_ZOOM
         layers = [
             self._image.image(
@@ -126,6 +127,9 @@ class Scene:
         for layer in layers:
             layer.setDevicePixelRatio(ratio)
             painter.drawImage(corner, layer)
+        if self._saliency is not None and self.style.visible and self.style.peak:
+            x, y = view.to_device(*self._saliency.peak)
+            paint_peak(painter, corner + QPointF(x, y) / ratio)
 
     def _annotations(self, width: float, view: ViewTransform, ratio: float) -> Annotations:
         assert self.radiograph is not None  # noqa: S101 - paint() has looked
@@ -138,22 +142,33 @@ class Scene:
             markers=side_markers(self.radiograph),
             scale=replace(bar, length=bar.length / ratio) if bar else None,
             overlay=overlay_lines(self._saliency, self._target_text) if shown and self._saliency else (),
-            colors=_bar_colors(self.style.color_map) if shown else (),
+            colors=bar_colors(self.style) if shown else None,
         )
 
 
 def paint_busy(painter: QPainter, free: QRectF, text: str, turn: int, fonts: Fonts) -> None:
-    """Paint a turning arc and a text in the top right corner of what the annotations leave free."""
-    block = text_block([StyledLine(text, fonts.small)], max(free.width() * 0.6, 1.0))
+    """Paint a turning arc and a text in the top right corner of the area that is free."""
+    block = text_block([StyledLine(text, fonts.small)], max(free.width() - _SPINNER_SIZE - 10, 1.0))
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    circle = QRectF(free.right() - _SPINNER_SIZE, free.top(), _SPINNER_SIZE, _SPINNER_SIZE)
+    circle = QRectF(free.right() - _SPINNER_SIZE, free.top() + 3, _SPINNER_SIZE, _SPINNER_SIZE)
     for color, width in ((tokens.ANNOTATION_OUTLINE, 4.5), (tokens.FOCUS, 2.5)):
         painter.setPen(QPen(QColor(color), width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawArc(circle, -turn * 16, 270 * 16)
     block.paint(
         painter, circle.left() - 8 - block.width, circle.center().y() - _middle(fonts), Qt.AlignmentFlag.AlignRight
     )
+    painter.restore()
+
+
+def paint_peak(painter: QPainter, at: QPointF) -> None:
+    """Paint a small open ring about the map's maximum; what lies under the maximum stays visible."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for color, width in ((tokens.ANNOTATION_OUTLINE, 3.5), (tokens.ANNOTATION, 1.5)):
+        painter.setPen(QPen(QColor(color), width))
+        painter.drawEllipse(at, 9.0, 9.0)
     painter.restore()
 
 
@@ -180,8 +195,3 @@ def export_image(
 
 def _middle(fonts: Fonts) -> float:
     return QFontMetricsF(fonts.small).height() / 2
-
-
-def _bar_colors(name: str) -> tuple[int, ...]:
-    red, green, blue = color_table(name).astype(int).T
-    return tuple((red << 16 | green << 8 | blue).tolist())

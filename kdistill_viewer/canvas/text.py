@@ -55,18 +55,28 @@ def text_block(lines: Sequence[StyledLine], width: float, wrapped: int = 2) -> T
 
 
 def broken_text(text: str, metrics: QFontMetricsF, width: float, most: int) -> list[str]:
-    """Break a text at its blanks into at most ``most`` lines of a width; what does not fit ends in an ellipsis."""
+    """Break a text into at most ``most`` lines of a width in logical pixels, at its blanks where it can.
+
+    A word wider than a line is broken within: the end of an id is what tells two patients apart. What is left over
+    ends in an ellipsis.
+    """
     lines: list[str] = []
-    words = text.split()
-    while words:
-        count = 1
-        while count < len(words) and metrics.horizontalAdvance(" ".join(words[: count + 1])) <= width:
-            count += 1
-        if len(lines) == most - 1:
-            count = len(words)
-        lines.append(metrics.elidedText(" ".join(words[:count]), Qt.TextElideMode.ElideRight, width))
-        words = words[count:]
-    return lines
+    rest = " ".join(text.split())
+    while rest and len(lines) < most - 1 and metrics.horizontalAdvance(rest) > width:
+        fitting = _fitting(rest, metrics, width)
+        blank = rest.rfind(" ", 0, fitting + 1)
+        end = blank if blank > 0 else fitting
+        lines.append(rest[:end])
+        rest = rest[end:].lstrip()
+    return [*lines, metrics.elidedText(rest, Qt.TextElideMode.ElideRight, width)] if rest else lines
+
+
+def _fitting(text: str, metrics: QFontMetricsF, width: float) -> int:
+    """Return how many characters fit in a width, at least one."""
+    count = 1
+    while count < len(text) and metrics.horizontalAdvance(text[: count + 1]) <= width:
+        count += 1
+    return count
 
 
 def paint_outlined(painter: QPainter, baseline: QPointF, line: StyledLine) -> None:

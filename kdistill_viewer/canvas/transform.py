@@ -113,7 +113,7 @@ class Extent:
         )
 
     def visible(self, view: ViewTransform) -> tuple[int, int, int, int]:
-        """Return the half-open ranges (left, top, right, bottom) of image pixels that the area shows, in part or whole."""
+        """Return the half-open ranges (left, top, right, bottom) of the image pixels of which the area shows some."""
         left, top = view.pixel_at(0, 0)
         right, bottom = view.pixel_at(self.width, self.height)
         return (
