@@ -157,6 +157,14 @@ def method_line(saliency_map: SaliencyMap) -> str:
     return saliency_map.method.replace("_", " ").replace("-", " ")
 
 
+def said_of(saliency_map: SaliencyMap) -> str:
+    """Return where a map is strongest, or its own note where there is something else to say of it."""
+    if saliency_map.note:
+        return saliency_map.note
+    x, y = saliency_map.peak
+    return f"strongest at column {x:.0f}, row {y:.0f}"
+
+
 def by_probability(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Return the findings with the positive ones first, each group by falling probability."""
     return tuple(

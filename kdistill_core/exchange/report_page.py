@@ -14,6 +14,7 @@ from kdistill_core.exchange.presentation import (
     by_probability,
     image_line,
     method_line,
+    said_of,
     student_passages,
     target_line,
     teacher_passages,
@@ -65,13 +66,13 @@ def render_page(
 
 
 def _overlay(saliency_map: SaliencyMap, explanation: Explanation) -> dict[str, Any]:
-    rows, columns = reduced_size(*saliency_map.values.shape, _LONGEST_OVERLAY)
+    rows, columns = reduced_size(explanation.image.rows, explanation.image.columns, _LONGEST_OVERLAY)
     target = saliency_map.target
     return {
         "title": target_line(target, explanation.student),
         "method": method_line(saliency_map),
         "url": data_url(overlay(saliency_map.values, rows, columns)),
-        "peak": f"column {saliency_map.peak[0]:.0f}, row {saliency_map.peak[1]:.0f}",
+        "said": said_of(saliency_map),
         "condition": target.condition.value if target.kind is TargetKind.CONDITION and target.condition else "",
     }
 

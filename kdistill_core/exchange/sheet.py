@@ -52,7 +52,7 @@ class Style:
 
     @property
     def font(self) -> FontProperties:
-        return FontProperties(family=FONT, size=self.size * 72 / DPI, weight=self.weight)  # type: ignore[arg-type]
+        return FontProperties(family=FONT, size=self.size * 72 / DPI, weight=self.weight)
 
 
 class Sheet:
@@ -93,8 +93,8 @@ class Sheet:
     def pixels(self) -> NDArray[np.uint8]:
         """Return the sheet as uint8 [height, width, 3]."""
         canvas = FigureCanvasAgg(self.figure)
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba(), dtype=np.uint8)[..., :3].copy()
+        canvas.draw()  # type: ignore[no-untyped-call]
+        return np.asarray(canvas.buffer_rgba(), dtype=np.uint8)[..., :3].copy()  # type: ignore[no-untyped-call]
 
 
 def text_width(text: str, style: Style) -> float:
@@ -138,4 +138,4 @@ def _word_width(word: str, style: Style) -> float:
 
 @lru_cache(maxsize=1)
 def _renderer() -> Any:
-    return RendererAgg(8, 8, DPI)
+    return RendererAgg(8, 8, DPI)  # type: ignore[no-untyped-call]

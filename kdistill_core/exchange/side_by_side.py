@@ -112,6 +112,9 @@ def _pictures(
     sheet.picture(second, top + 40, width, height, blended(gray, overlay(shown.values, *gray.shape)))
     _side_marks(sheet, second, top + 40, width, radiograph)
     _color_bar(sheet, second + width + 12, top + 40, height)
+    if shown.note:
+        for line, text in enumerate(wrapped(shown.note, width, SMALL)):
+            sheet.text(second, top + 44 + height + line * SMALL.leading, text, SMALL)
 
 
 def _fitted(columns: int, rows: int) -> tuple[float, float]:
