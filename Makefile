@@ -34,7 +34,8 @@ lint: setup ## Run ruff, mypy and the import layers only
 	$(BIN)/lint-imports
 
 benchmark: setup ## Measure speed; prints its figures
-	$(BIN)/python -m pytest -o addopts="--strict-markers --import-mode=importlib" -s tests/benchmarks
+	@for script in tests/benchmarks/bench_*.py; do \
+	  echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python "$$script" || exit 1; done
 
 schema: setup ## Write the JSON Schemas of the records to docs/schema/
 	$(BIN)/kdistill schema --out docs/schema

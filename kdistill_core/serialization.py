@@ -6,6 +6,7 @@ Arrays are stored as ``{"dtype", "shape", "data"}`` with zlib-compressed, base64
 from __future__ import annotations
 
 import base64
+import math
 import zlib
 from typing import Any, TypeVar, get_origin
 
@@ -41,7 +42,7 @@ def from_json(text: bytes | str, kind: type[Record]) -> Record:
     """Return the record of type ``kind`` that ``text`` holds. Raises RecordError."""
     try:
         return msgspec.json.decode(text, type=kind, dec_hook=_decode_array)
-    except (msgspec.DecodeError, ValueError, zlib.error) as error:
+    except (msgspec.DecodeError, ValueError, TypeError, zlib.error) as error:
         raise RecordError(
             f"The text is not a valid {kind.__name__}: {error}.",
             "Check that the file was written by this version of the program and is complete.",
@@ -62,12 +63,25 @@ def _encode_array(value: object) -> object:
     raise NotImplementedError(f"{type(value).__name__} has no JSON form.")
 
 
+class _PackedArray(msgspec.Struct):
+    dtype: str
+    shape: tuple[int, ...]
+    data: str
+
+
 def _decode_array(kind: type, value: Any) -> object:
-    if get_origin(kind) is np.ndarray or kind is np.ndarray:
-        raw = zlib.decompress(base64.b64decode(value["data"]))
-        dtype = np.dtype(value["dtype"]).newbyteorder("<")
-        return np.frombuffer(raw, dtype=dtype).reshape(value["shape"]).astype(np.dtype(value["dtype"]))
-    raise NotImplementedError(f"{kind} has no JSON form.")
+    if not (get_origin(kind) is np.ndarray or kind is np.ndarray):
+        raise NotImplementedError(f"{kind} has no JSON form.")
+    packed = msgspec.convert(value, _PackedArray)
+    dtype = np.dtype(packed.dtype)
+    if dtype.kind not in "biuf":
+        raise ValueError(f"an array of {packed.dtype} is not one of numbers")
+    size = math.prod(packed.shape) * dtype.itemsize
+    # One byte more than the shape allows for is asked for, so that a small text cannot unpack into all of memory.
+    raw = zlib.decompressobj().decompress(base64.b64decode(packed.data, validate=True), size + 1)
+    if min(packed.shape, default=0) < 0 or len(raw) != size:
+        raise ValueError(f"the data of an array do not fit its shape {list(packed.shape)}")
+    return np.frombuffer(raw, dtype=dtype.newbyteorder("<")).reshape(packed.shape).astype(dtype)
 
 
 def _schema_of_array(kind: type) -> dict[str, Any]:

@@ -45,7 +45,7 @@ ModelOption = Annotated[
 TeacherOption = Annotated[
     Path | None,
     typer.Option(
-        "--teacher", metavar="DIR", help="Folder of the teacher's language model, where not the rationale library."
+        "--teacher", metavar="DIR", help="Folder of a rationale library (library.json), where not the bundled one."
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where the models compute.")]

@@ -123,7 +123,7 @@ def _device() -> Iterator[Check]:
 
 def _decoders() -> Iterator[Check]:
     import pydicom.uid
-    from pydicom.pixels.decoders import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     for name in _TRANSFER_SYNTAXES:
         syntax: pydicom.uid.UID = getattr(pydicom.uid, name)

@@ -9,7 +9,7 @@ import typer
 
 from kdistill_core.cli.console import err, result, say
 
-app = typer.Typer(no_args_is_help=True, help="Simulated radiographs whose truth is known.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
