@@ -39,7 +39,7 @@ def project(body: Body, points: Points) -> tuple[Points, Points]:
     return (x + body.shift_of_depth * z + axis) * enlargement, (y - CENTRAL_Y) * enlargement + CENTRAL_Y
 
 
-def hollow_chord(across: Points, wall: float, filling: float) -> Points:
+def hollow_chord(across: Points, wall: Points | float, filling: float) -> Points:
     """Return the relative path through a tube at ``across`` in [-1, 1]: wall of relative thickness, porous inside."""
     outer = np.sqrt(np.maximum(1 - across**2, 0))
     inner = (1 - wall) * np.sqrt(np.maximum(1 - (across / (1 - wall)) ** 2, 0))
@@ -53,7 +53,7 @@ def samples_for(grid: Grid, length_mm: float, step_pixels: float = 0.7) -> int:
 
 
 def add_band(
-    cloud: Cloud, body: Body, curve: Points, half_width: Points | float, depth: float, wall: float, filling: float
+    cloud: Cloud, body: Body, curve: Points, half_width: Points | float, depth: Points | float, wall: float, filling: float
 ) -> None:
     """Add a bone swept along ``curve`` [n, 3]: an elliptic tube, flat against the rib cage.
 

@@ -59,8 +59,8 @@ def draw_body(rng: np.random.Generator) -> Body:
     stature = float(rng.normal(1.0 if sex == "M" else 0.93, 0.05))
     weight = float(np.clip(rng.gamma(4.0, 0.25), 0.3, 2.6))
     inspiration = float(np.clip(rng.normal(0.45 if bedside else 0.85, 0.22), 0.0, 1.2))
-    cage = float(np.clip(rng.normal(133, 7), 112, 152)) * stature
-    dome = (78 + 42 * inspiration) * stature + float(rng.normal(0, 5))
+    cage = float(np.clip(rng.normal(137, 7), 116, 156)) * stature
+    dome = (88 + 38 * inspiration) * stature + float(rng.normal(0, 5))
     female = sex == "F"
     return Body(
         sex=sex,
@@ -68,9 +68,9 @@ def draw_body(rng: np.random.Generator) -> Body:
         view=view,
         cage_half_width=cage,
         cage_depth=float(rng.normal(150, 9)) * stature,
-        body_half_width=cage + 18 + 20 * weight + float(rng.normal(0, 4)),
+        body_half_width=cage + 20 + 20 * weight + float(rng.normal(0, 4)),
         body_depth=(188 + 30 * weight) * stature + float(rng.normal(0, 6)),
-        apex_y=(-102 + float(rng.normal(0, 7))) * stature,
+        apex_y=(-120 + float(rng.normal(0, 7))) * stature,
         dome_y=dome,
         dome_drop_left=float(rng.normal(9, 5)),
         angle_depth=float(np.clip(rng.normal(42, 8), 24, 62)),
@@ -84,14 +84,14 @@ def draw_body(rng: np.random.Generator) -> Body:
         scoliosis=float(rng.normal(0, 4)),
         breast_size=float(np.clip(rng.gamma(4, 0.25) * (0.6 + 0.5 * weight), 0.25, 2.2)) if female else 0.0,
         breast_y=float(rng.normal(78, 14)),
-        shoulder_y=float(rng.normal(-92, 8)) - (6 if bedside else 0),
+        shoulder_y=float(rng.normal(-101, 8)) - (6 if bedside else 0),
         clavicle_slope=float(rng.normal(0.30 if bedside else 0.16, 0.09)),
         scapula_inward=float(np.clip(rng.normal(34 if bedside else 6, 10), -8, 55)),
         arm_angle=float(np.clip(rng.normal(0.12 if bedside else 0.32, 0.12), -0.05, 0.7)),
         bone_strength=float(np.clip(rng.normal(1.08 - 0.003 * (age - 50), 0.15), 0.6, 1.4)),
         calcified_cartilage=max(0.0, float(rng.normal((age - 55) / 40, 0.3))),
-        extent_mm=float(np.clip(rng.normal(392, 26), 335, 455)) * float(np.clip(stature, 0.9, 1.06)),
-        center=(float(rng.normal(0, 9)), 18 + float(rng.normal(0, 13))),
+        extent_mm=float(np.clip(rng.normal(384, 24), 335, 445)) * float(np.clip(stature, 0.9, 1.06)),
+        center=(float(rng.normal(0, 9)), 14 + float(rng.normal(0, 13))),
         magnification_per_mm=(1 if bedside else -1) / float(rng.normal(1050, 60) if bedside else 1830),
         tree_seed=int(rng.integers(2**31)),
     )

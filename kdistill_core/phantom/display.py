@@ -29,7 +29,7 @@ def process(density: Map, grid: Grid, acquisition: Acquisition, reference: tuple
     middle = (lung + dense) / 2
     span = (dense - lung) * keep
     position = (values - middle) / max(span, 0.2) * acquisition.contrast + acquisition.brightness
-    return np.asarray(1 / (1 + np.exp(-2.35 * (position - 0.02))), np.float32)
+    return np.asarray(1 / (1 + np.exp(-2.6 * (position + 0.06))), np.float32)
 
 
 def encode(values: Map, acquisition: Acquisition) -> Map:

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter
 
 Map = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -87,35 +88,29 @@ def profile(grid: Grid, controls: list[tuple[float, float]]) -> Map:
     return np.interp(grid.y[:, 0], order, curve[:, 1]).astype(np.float32)[:, None]
 
 
-@lru_cache(maxsize=512)
-def _lattice_matrix(samples: int, first: float, step: float) -> tuple[NDArray[np.float32], int]:
-    """Weights of a cubic B-spline lattice for positions first + i * step in units of the lattice spacing."""
-    position = first + step * np.arange(samples)
-    nodes = int(np.ceil(position[-1])) + 3
-    distance = np.abs(position[:, None] - np.arange(nodes)[None, :] + 1)
-    near = 2 / 3 - distance**2 + distance**3 / 2
-    far = np.maximum(2 - distance, 0) ** 3 / 6
-    return np.where(distance < 1, near, far).astype(np.float32), nodes
+def _spline_weights(position: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the first of four lattice nodes [n] and the cubic B-spline's weights [n, 4] for each position."""
+    node = np.floor(position).astype(np.int64)
+    t = position - node
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
+    return node, weights.astype(np.float32)
 
 
 # The lattice is laid over more than any field of view, so one seed gives one texture at every size.
-_LATTICE_SPAN_MM = 640.0
+_LATTICE_SPAN_MM = 800.0
 
 
 def lattice_noise(grid: Grid, rng: np.random.Generator, scale_mm: float) -> Map:
     """Return smooth noise of unit variance, correlated over about ``scale_mm``, the same at every resolution."""
-    half = _LATTICE_SPAN_MM / 2
-    nodes = int(_LATTICE_SPAN_MM / scale_mm) + 4
+    nodes = int(_LATTICE_SPAN_MM / scale_mm) + 6
     values = rng.standard_normal((nodes, nodes), dtype=np.float32)
-    weights = []
-    for axis, count in ((grid.y, grid.rows), (grid.x, grid.columns)):
-        first = float(np.clip((float(axis.flat[0]) + half) / scale_mm, 0, nodes))
-        matrix, needed = _lattice_matrix(count, round(first, 3), round(grid.pitch_mm / scale_mm, 5))
-        weights.append(matrix[:, : min(needed, nodes)])
-    rows, columns = weights
-    noise = rows @ values[: rows.shape[1], : columns.shape[1]] @ columns.T
+    for axis in (grid.y[:, 0], grid.x[0]):
+        position = np.clip((axis + _LATTICE_SPAN_MM / 2) / scale_mm, 0, nodes - 4)
+        node, weights = _spline_weights(position)
+        along = sum(weights[:, tap, None] * values[node + tap] for tap in range(4))
+        values = np.asarray(along, np.float32).T
     # A cubic B-spline lattice of unit normals has a mean variance of (151 / 315)^2.
-    return np.asarray(noise * (315 / 151), np.float32)
+    return np.asarray(values * np.float32(315 / 151))
 
 
 @lru_cache(maxsize=128)
@@ -132,6 +127,8 @@ def blur(values: Map, sigma_pixels: float) -> Map:
     shrink = 1
     while sigma_pixels / shrink > 6 and min(values.shape) // (shrink * 2) >= 16:
         shrink *= 2
+    if shrink == 1 and sigma_pixels < 2.5 and min(values.shape) > 256:
+        return np.asarray(gaussian_filter(values, sigma_pixels, mode="nearest", truncate=3.0))
     if shrink == 1:
         sigma = round(sigma_pixels, 1)
         return np.asarray(_blur_matrix(values.shape[0], sigma) @ values @ _blur_matrix(values.shape[1], sigma).T)

@@ -9,8 +9,9 @@ from kdistill_core.phantom.body import Body
 from kdistill_core.phantom.grid import Grid, Map, Points, blur, lattice_noise, splat
 from kdistill_core.phantom.solids import magnified, midline, shift
 
+SIDES = (-1, 1)  # the patient's right, the patient's left
 # Water equivalent of inflated lung without its larger vessels, relative to water.
-LUNG_DENSITY = 0.21
+LUNG_DENSITY = 0.24
 
 
 def hilum(body: Body, side: int) -> tuple[float, float]:
@@ -26,23 +27,32 @@ def vessels(body: Body, grid: Grid) -> tuple[Map, Map]:
     Every generation splits in two with radii by Murray's law; the tree belongs to the body, not to the grid.
     """
     rng = np.random.default_rng(body.tree_seed)
-    right, left = (_tree(body, grid, rng, side) for side in (-1, 1))
-    return right, left
+    pieces = [piece for side in SIDES for piece in _tree(body, grid, rng, side)]
+    x, y, volume, radius = (np.concatenate([piece[i].ravel() for piece in pieces]) for i in range(4))
+    total = grid.zeros()
+    # Points become tubes by a blur of about the tube's own spread, one per class of radius.
+    for low, high in ((0.0, 0.7), (0.7, 1.2), (1.2, 2.0), (2.0, 9.0)):
+        chosen = (radius > low) & (radius <= high)
+        spread = 0.5 * float(radius[chosen].mean()) / grid.pitch_mm
+        total += blur(splat(grid, x[chosen], y[chosen], volume[chosen]), spread)
+    on_the_right = grid.x < midline(body, grid) + shift(body, 5)
+    return np.where(on_the_right, total, np.float32(0)), np.where(on_the_right, np.float32(0), total)
 
 
-def _tree(body: Body, grid: Grid, rng: np.random.Generator, side: int) -> Map:
+def _tree(body: Body, grid: Grid, rng: np.random.Generator, side: int) -> list[tuple[Points, Points, Points, Points]]:
     start = np.array(hilum(body, side))
     trunks = 13
     # Angles from straight up, turning outwards: to the apex, the flank and the base.
     angle = np.linspace(0.12, 2.86, trunks) + rng.normal(0, 0.08, trunks)
     origin = start + rng.normal(0, 1, (trunks, 2)) * np.array([4.0, 8.0])
-    radius = rng.uniform(2.0, 3.6, trunks) * np.where(angle > 1.9, 1.2, 0.9)
-    length = rng.uniform(20, 34, trunks)
-    total = grid.zeros()
+    radius = rng.uniform(2.3, 4.2, trunks) * np.where(angle > 1.9, 1.2, 0.9)
+    length = rng.uniform(22, 38, trunks)
+    pieces = []
     for _ in range(7):
         count = len(angle)
         bend = rng.normal(0, 0.22, count)
-        end = _add_segments(grid, total, origin, angle, bend, length, radius, side)
+        segments, end = _segments(grid, origin, angle, bend, length, radius, side)
+        pieces.append(segments)
         share = rng.uniform(0.36, 0.64, count)
         spread = rng.uniform(0.22, 0.62, count)
         radius = np.concatenate([radius * share ** (1 / 3), radius * (1 - share) ** (1 / 3)])
@@ -55,28 +65,22 @@ def _tree(body: Body, grid: Grid, rng: np.random.Generator, side: int) -> Map:
         radius, angle, length, origin = radius[kept], angle[kept], length[kept], origin[kept]
         if not len(angle):
             break
-    return total
+    return pieces
 
 
-def _add_segments(
-    grid: Grid, total: Map, origin: Points, angle: Points, bend: Points, length: Points, radius: Points, side: int
-) -> Points:
-    """Add one generation of curved segments to ``total`` and return where they end [n, 2]."""
-    count = int(np.ceil(float(length.max()) / (0.75 * grid.pitch_mm))) + 2
+def _segments(
+    grid: Grid, origin: Points, angle: Points, bend: Points, length: Points, radius: Points, side: int
+) -> tuple[tuple[Points, Points, Points, Points], Points]:
+    """Return one generation of curved segments as points (x, y, volume, radius, each [n, samples]) and their ends."""
+    count = int(np.ceil(float(length.max()) / (0.9 * grid.pitch_mm))) + 2
     t = (np.arange(count) + 0.5) / count
     heading = angle[:, None] + bend[:, None] * t[None, :]
     step = length[:, None] / count
     x = origin[:, :1] + np.cumsum(np.sin(heading), axis=1) * step * side
     y = origin[:, 1:] - np.cumsum(np.cos(heading), axis=1) * step
-    taper = 1 - 0.18 * t[None, :]
-    volume = np.pi * (radius[:, None] * taper) ** 2 * step
-    # Points become tubes by a blur of about the tube's own spread, one per class of radius.
-    for low, high in ((0.0, 0.7), (0.7, 1.2), (1.2, 2.0), (2.0, 9.0)):
-        chosen = (radius > low) & (radius <= high)
-        if chosen.any():
-            spread = 0.5 * float(radius[chosen].mean()) / grid.pitch_mm
-            total += blur(splat(grid, x[chosen].ravel(), y[chosen].ravel(), volume[chosen].ravel()), spread)
-    return np.stack([x[:, -1], y[:, -1]], axis=1)
+    volume = np.pi * (radius[:, None] * (1 - 0.18 * t[None, :])) ** 2 * step
+    radii = np.broadcast_to(radius[:, None], x.shape)
+    return (x, y, volume, radii), np.stack([x[:, -1], y[:, -1]], axis=1)
 
 
 def airways(body: Body, grid: Grid, displacement_mm: float) -> Map:
@@ -105,10 +109,10 @@ def airway_courses(body: Body, displacement_mm: float) -> list[tuple[Points, flo
 def interstitium(grid: Grid, rng: np.random.Generator) -> Map:
     """Return relative variations of lung density, zero on average, from lobules down to single pixels."""
     total = 0.055 * lattice_noise(grid, rng, 42.0)
-    for scale, strength in ((16.0, 0.05), (7.0, 0.06), (3.6, 0.07), (1.8, 0.06)):
-        noise = lattice_noise(grid, rng, scale)
+    scales = ((16.0, 0.05), (7.0, 0.06), (3.6, 0.07), (1.8, 0.06))
+    for (scale, strength), stream in zip(scales, rng.spawn(len(scales)), strict=True):
         if scale > 0.9 * grid.pitch_mm:
-            total = total + strength * noise
+            total = total + strength * lattice_noise(grid, stream, scale)
     return np.asarray(total, np.float32)
 
 
@@ -117,4 +121,4 @@ def hilar_tissue(body: Body, grid: Grid, side: int) -> Map:
     x, y = hilum(body, side)
     axis = midline(body, grid)
     reach = ((grid.x - x - axis * 0.3) / 15) ** 2 + ((grid.y - y - 4) / 24) ** 2
-    return np.asarray(20 * np.exp(-reach), np.float32)
+    return np.asarray(25 * np.exp(-reach), np.float32)

@@ -12,8 +12,8 @@ from scipy.special import expit
 from kdistill_core.phantom.bands import Cloud, add_tube, drawn_curve
 from kdistill_core.phantom.disease import Disease
 from kdistill_core.phantom.grid import Map, blur, lattice_noise
-from kdistill_core.phantom.lungs import LUNG_DENSITY, hilum
-from kdistill_core.phantom.scene import SIDES, Scene
+from kdistill_core.phantom.lungs import LUNG_DENSITY, SIDES, hilum
+from kdistill_core.phantom.scene import Scene
 from kdistill_core.phantom.solids import cage_half_width
 from kdistill_core.records import Severity, Side
 
@@ -105,8 +105,8 @@ def opacity(scene: Scene, disease: Disease, rng: np.random.Generator) -> Mask:
     for side in sides_of(disease):
         radius = (24.0, 34.0, 46.0)[size_of(disease)]
         veil = patch(scene, spot(scene, side, disease.place, rng), (radius, radius), rng, 0.2)
-        strands = np.abs(lattice_noise(scene.grid, rng, 4.5))
-        share = veil * np.clip(0.34 - 0.22 * np.minimum(strands, 1.2) + 0.10, 0.05, 0.5)
+        strands = 0.5 * lattice_noise(scene.grid, rng, 5.0) + 0.6 * lattice_noise(scene.grid, rng, 11.0)
+        share = veil * np.clip(0.33 + 0.09 * strands, 0.08, 0.55)
         share = np.asarray(share * (scene.cavity[side] > 4), np.float32)
         fill(scene, side, share, bronchogram=False)
         total = np.maximum(total, np.asarray(veil * (scene.cavity[side] > 4), np.float32))
@@ -144,7 +144,7 @@ def edema(scene: Scene, disease: Disease, rng: np.random.Generator) -> Mask:
         wing = np.exp(-((reach / 1.05) ** 2.6))
         clouds = np.clip(1 + 0.32 * lattice_noise(scene.grid, rng, 13.0), 0.2, 1.8)
         basal = np.clip((scene.grid.y - y) / 110, 0, 1) * 0.35
-        share = np.clip(strength * (0.85 * wing + 0.30 + basal) * clouds, 0, 0.72)
+        share = np.clip(strength * (0.85 * wing + 0.36 + basal) * clouds, 0, 0.72)
         share = np.asarray(share * (scene.cavity[side] > 4), np.float32)
         fill(scene, side, share, bronchogram=False)
         scene.vessels[side] = scene.vessels[side] * np.float32(1.35 + 0.25 * size)

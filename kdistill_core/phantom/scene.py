@@ -9,7 +9,7 @@ import numpy as np
 from kdistill_core.phantom.body import Body
 from kdistill_core.phantom.bands import Cloud
 from kdistill_core.phantom.grid import Grid, Map, blur, lattice_noise
-from kdistill_core.phantom.lungs import LUNG_DENSITY, airways, hilar_tissue, interstitium, vessels
+from kdistill_core.phantom.lungs import LUNG_DENSITY, SIDES, airways, hilar_tissue, interstitium, vessels
 from kdistill_core.phantom.skeleton import Break, add_ribs, add_shoulders, spine
 from kdistill_core.phantom.solids import (
     Deformation,
@@ -22,8 +22,6 @@ from kdistill_core.phantom.solids import (
     shift,
     trunk,
 )
-
-SIDES = (-1, 1)  # the patient's right, the patient's left
 
 
 @dataclass(eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdistill_core.phantom.bands import Cloud, add_band, drawn_curve, project, samples_for
+from kdistill_core.phantom.bands import Cloud, add_band, drawn_curve, hollow_chord, project, samples_for
 from kdistill_core.phantom.body import Body
 from kdistill_core.phantom.grid import Grid, Map, Points
 from kdistill_core.phantom.solids import cage_half_width, midline, shift
@@ -25,6 +25,7 @@ class Break:
 
 
 def rib_spacing(body: Body) -> float:
+    """Return the vertical distance of neighboring ribs at the spine (mm)."""
     return (body.dome_y + body.angle_depth - body.apex_y) / 10.2
 
 
@@ -46,28 +47,24 @@ def rib_curve(body: Body, rib: int, side: int, along: Points) -> Points:
     return np.stack([x, y, z], axis=-1)
 
 
-def rib_length(body: Body, rib: int) -> float:
-    """Return about how long a rib is (mm)."""
-    points = rib_curve(body, rib, 1, np.linspace(0, 1, 24))
-    return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
-
-
 def add_ribs(cloud: Cloud, body: Body, rng: np.random.Generator, breaks: tuple[Break, ...] = ()) -> None:
     """Add all ribs and what is calcified of their cartilage."""
     wobble = rng.normal(0, 1, (2, _RIBS, 3))
     calcified = rng.random((2, _RIBS))
     for index, side in enumerate((-1, 1)):
         for rib in range(_RIBS):
-            count = samples_for(cloud.grid, rib_length(body, rib))
+            count = samples_for(cloud.grid, 2.1 * body.cage_half_width)
             along = np.linspace(0, 1, count)
             curve = rib_curve(body, rib, side, along)
             curve[:, 1] += 1.6 * wobble[index, rib, 0] + 1.5 * wobble[index, rib, 1] * np.sin(3 * along)
             half = (5.0 + 1.6 * np.sin(np.pi * np.minimum(along * 1.1, 1))) * (1 + 0.05 * wobble[index, rib, 2])
             taper = np.clip((1 - along) * 22, 0.35, 1)
-            strength = body.bone_strength * (0.85 if rib else 1.1)
+            strength = body.bone_strength * (1.0 if rib else 0.8)
             pieces = _pieces(curve, along, [b for b in breaks if b.side == side and b.rib == rib])
             for part, kept in pieces:
-                add_band(cloud, body, part, (half * taper)[kept], 6.2 * strength, 0.26, 0.16)
+                # Seen along its edge the thin rib would be a white line: there the beam grazes curved cortex only.
+                grazing = 1 - 0.55 * np.sin(0.1 + along[kept] * 2.35) ** 10
+                add_band(cloud, body, part, (half * taper)[kept], 6.9 * strength * grazing[:, None], 0.24, 0.22)
             if body.calcified_cartilage > 0.1 and 0 < rib < 9:
                 _add_cartilage(cloud, body, rib, side, calcified[index, rib])
 
@@ -127,21 +124,32 @@ def _add_clavicle(cloud: Cloud, body: Body, side: int, joint: Points) -> None:
 
 
 def _add_humerus(cloud: Cloud, body: Body, side: int, joint: Points) -> None:
-    head = joint + np.array([side * 19.0, 9.0, 5.0])
+    """Add the head as a hollow ball in its socket and the shaft that leaves it downwards."""
+    head = joint + np.array([side * 15.0, 9.0, 5.0])
+    # Slices of a ball: rings of equal area, so that few points weigh it evenly.
+    count = max(64, int(4 * (22 / cloud.grid.pitch_mm) ** 2))
+    index = np.arange(count) + 0.5
+    share, turn = np.sqrt(index / count), index * 2.399963
+    disc = head + 22 * share[:, None] * np.stack([np.cos(turn), np.sin(turn), np.zeros(count)], axis=1)
+    x, y = project(body, disc)
+    cloud.add(x, y, np.pi * 22**2 / count * 24 * body.bone_strength * hollow_chord(share, 0.05, 0.3))
+    length = 340.0
     direction = np.array([side * np.sin(body.arm_angle), np.cos(body.arm_angle), 0.0])
-    count = samples_for(cloud.grid, 42)
-    along = np.linspace(-1, 1, count)
-    ball = head + along[:, None] * np.array([0.0, 21.0, 0.0])
-    add_band(cloud, body, ball, 21 * np.sqrt(1 - along**2) + 0.3, 34 * body.bone_strength, 0.09, 0.13)
-    shaft = head + direction * np.linspace(10, 230, samples_for(cloud.grid, 220))[:, None]
-    # A vertical bone's height axis degenerates, so the shaft is swept sideways in projection instead.
-    x, y = project(body, shaft)
-    radius = 11 + 7 * np.exp(-np.linspace(0, 7, len(shaft)))
-    count = max(5, int(np.ceil(26 / (0.7 * cloud.grid.pitch_mm))))
+    along = np.linspace(0, 1, samples_for(cloud.grid, length))
+    shaft = head + direction * (length * along)[:, None] + np.array([side * 3.0, 0, 0])
+    xy = np.stack(project(body, shaft), axis=1)
+    radius = 11.5 + 9.5 * np.exp(-((along * length / 34) ** 2))
+    step = length / len(along)
+    count = max(6, int(np.ceil(40 / (0.7 * cloud.grid.pitch_mm))))
     across = (np.arange(count) + 0.5) / count * 2 - 1
-    chord = np.sqrt(1 - across**2) - 0.86 * np.sqrt(np.maximum(0.42 - across**2, 0))
-    volume = (220 / len(shaft)) * radius[:, None] ** 2 * (2 / count) * 1.7 * chord[None, :] * body.bone_strength
-    cloud.add(x[:, None] + radius[:, None] * across, np.broadcast_to(y[:, None], (len(y), count)), volume)
+    normal = np.array([direction[1], -direction[0]])
+    points = xy[:, None, :] + (radius[:, None] * across)[..., None] * normal
+    wall = 0.07 + 0.25 * np.clip(along / 0.25, 0, 1)
+    chord = hollow_chord(across[None, :], wall[:, None], 0.12)
+    # The head lies over the first centimeters of the shaft and must not be counted twice.
+    begins = np.clip((along * length - 2) / 20, 0, 1)
+    volume = step * radius * (2 / count) * (2 * 8.0) * body.bone_strength * begins
+    cloud.add(points[..., 0], points[..., 1], volume[:, None] * chord)
 
 
 def _add_scapula(cloud: Cloud, body: Body, side: int, joint: Points) -> None:
@@ -161,7 +169,7 @@ def _add_scapula(cloud: Cloud, body: Body, side: int, joint: Points) -> None:
     for controls, half, depth in borders:
         curve = drawn_curve(cloud.grid, np.array(controls))
         xy = np.stack(project(body, curve), axis=1)
-        _add_ridge(cloud, xy, half, depth * body.bone_strength)
+        _add_ridge(cloud, xy, half, 1.35 * depth * body.bone_strength)
     count = samples_for(cloud.grid, 70, 0.8)
     u, v = np.meshgrid(np.linspace(0, 1, count), np.linspace(0, 1, count))
     blade = superior + u[..., None] * (glenoid - superior) + (v * (1 - u))[..., None] * (inferior - superior)
@@ -193,14 +201,14 @@ def spine(body: Body, grid: Grid) -> Map:
     waist = 1 + 0.10 * (np.abs(phase - 0.5) * 2) ** 2
     body_chord = np.sqrt(np.maximum(1 - (across / waist) ** 4, 0))
     endplate = np.exp(-(((np.minimum(phase, 1 - phase) - 0.14) * spacing / 1.5) ** 2))
-    bone = 4.6 * height * body_chord + 1.7 * endplate * body_chord
-    bone += 1.8 * height * np.exp(-(((np.abs(across) - 0.93) * half / 1.5) ** 2))
+    bone = (1.6 + 1.7 * height) * body_chord + 1.0 * endplate * body_chord
+    bone += 1.1 * height * np.exp(-(((np.abs(across) - 0.93) * half / 1.5) ** 2))
     pedicle_x, pedicle_y = (np.abs(across) - 0.62) * half / 3.4, (phase - 0.40) * spacing / 4.8
-    bone += 2.4 * np.exp(-((pedicle_x**2 + pedicle_y**2) ** 2))
+    bone += 1.7 * np.exp(-((pedicle_x**2 + pedicle_y**2) ** 2))
     process = (x - axis - shift(body, -50)) / 2.6
-    bone += 3.0 * np.exp(-(process**2)) * np.exp(-(((phase - 0.72) * spacing / 6.0) ** 2))
+    bone += 2.0 * np.exp(-(process**2)) * np.exp(-(((phase - 0.72) * spacing / 6.0) ** 2))
     lateral = np.clip((np.abs(across) - 0.9) * half / 3, 0, 1) * np.clip((1.85 - np.abs(across)) * half / 5, 0, 1)
-    bone += 1.8 * lateral * np.exp(-(((phase - 0.36) * spacing / 4.0) ** 2))
+    bone += 1.3 * lateral * np.exp(-(((phase - 0.36) * spacing / 4.0) ** 2))
     total = grid.zeros()
     total[:, columns] = bone * body.bone_strength
     return total

@@ -57,7 +57,7 @@ def cage_half_width(body: Body, y: Map | float) -> Map:
 
 def trunk(body: Body, grid: Grid) -> Map:
     """Return the path length through neck, shoulders, trunk and arms (mm), lungs not yet taken out."""
-    y, x = grid.y, grid.x - midline(body, grid) * 0.6
+    x = grid.x - midline(body, grid) * 0.6
     wide, shoulder = body.body_half_width, body.shoulder_y
     neck = 46 + 0.12 * (wide - 150)
     half = profile(
@@ -72,12 +72,12 @@ def trunk(body: Body, grid: Grid) -> Map:
     depth = profile(
         grid,
         [
-            (shoulder - 120, 125), (shoulder - 40, 128), (shoulder, body.body_depth * 0.74),
-            (shoulder + 70, body.body_depth * 0.93), (shoulder + 150, body.body_depth),
-            (shoulder + 230, body.body_depth), (shoulder + 330, body.body_depth * 1.02),
+            (shoulder - 120, 125), (shoulder - 40, 128), (shoulder, body.body_depth * 0.80),
+            (shoulder + 70, body.body_depth * 0.97), (shoulder + 150, body.body_depth),
+            (shoulder + 230, body.body_depth * 1.06), (shoulder + 330, body.body_depth * 1.12),
         ],
     )  # fmt: skip
-    torso = chord(x, -half, half, depth, 2.5)
+    torso = chord(x, -half, half, depth, 3.0)
     return np.asarray((torso**4 + arms(body, grid) ** 4) ** 0.25, np.float32)
 
 
@@ -90,7 +90,7 @@ def arms(body: Body, grid: Grid) -> Map:
         dx, dy = grid.x - top[0], grid.y - top[1]
         along = dx * direction[0] + dy * direction[1]
         across = dx * direction[1] - dy * direction[0]
-        radius = np.clip(46 - 0.035 * along, 30, 50) + 0.12 * (body.body_half_width - 150)
+        radius = np.clip(53 - 0.05 * along, 36, 55) + 0.12 * (body.body_half_width - 150)
         beyond = np.maximum(-along, 0)
         total += 2 * np.sqrt(np.maximum(radius**2 - across**2 - beyond**2, 0))
     return total
@@ -107,9 +107,9 @@ def breasts(body: Body, grid: Grid, texture: np.random.Generator) -> Map:
             width, height = 48 + 20 * size, 38 + 26 * size
             dy = (grid.y - body.breast_y) / height
             # Breasts hang: the lower edge is the steep one.
-            dy = np.where(dy > 0, dy * 1.5, dy * 0.62)
+            dy = np.where(dy > 0, dy * 1.3, dy * 0.6)
             inside = np.maximum(1 - ((grid.x - center) / width) ** 2 - dy**2, 0)
-            total += np.asarray(26 * size * inside**0.7, np.float32) * lumps
+            total += np.asarray(25 * size * inside**0.9, np.float32) * lumps
         else:
             dy, dx = (grid.y + 8) / 62, (grid.x - center - side * 22) / 62
             total += np.asarray(14 * np.maximum(1 - dx**2 - dy**2, 0) ** 0.8, np.float32)
