@@ -1,0 +1,263 @@
+"""transformers' Trainer with the distillation objective and a schedule that goes by the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import Dataset, Sampler, WeightedRandomSampler
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from kdistill_core.distillation.losses import Term, UncertainPolicy, alignment, classification, generation, weighted_sum
+from kdistill_core.distillation.schedule import Schedule, Stage, frozen_at
+from kdistill_core.student.modeling import StudentModel, StudentOutput
+
+GENERATION, ALIGNMENT, CLASSIFICATION = "generation", "alignment", "classification"
+TERMS = (GENERATION, ALIGNMENT, CLASSIFICATION)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the terms need beside a batch.
+
+    told_share: the probability that the text of a case is written from the states its target asserts; in the other
+    cases it is written from what the student decided by itself, as at inference.
+    """
+
+    policies: tuple[UncertainPolicy, ...]
+    temperature: float = 0.1
+    told_share: float = 0.8
+
+    def __call__(
+        self, model: nn.Module, batch: dict[str, Tensor], weights: dict[str, float]
+    ) -> tuple[Tensor, dict[str, float], StudentOutput]:
+        """Return the weighted sum of the terms, what to log of them, and the student's output."""
+        inputs: dict[str, Tensor] = {"pixel_values": batch["pixel_values"]}
+        if weights.get(GENERATION):
+            inputs |= {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+            inputs["condition_states"] = self._told(batch["condition_states"])
+        output: StudentOutput = model(**inputs)
+        total, logged = weighted_sum(self._terms(output, batch), weights)
+        return total, logged, output
+
+    def _terms(self, output: Any, batch: dict[str, Tensor]) -> dict[str, Callable[[], Term]]:
+        return {
+            GENERATION: lambda: generation(output.logits, batch["labels"]),
+            ALIGNMENT: lambda: alignment(
+                output.explanation_embedding,
+                batch["teacher_embeddings"],
+                batch["groups"][:, None] == batch["groups"][None, :],
+                self.temperature,
+            ),
+            CLASSIFICATION: lambda: classification(output.condition_logits, batch["condition_labels"], self.policies),
+        }
+
+    def _told(self, states: Tensor) -> Tensor:
+        by_itself = torch.rand(len(states), 1, device=states.device) >= self.told_share
+        return states.masked_fill(by_itself, float("nan"))
+
+
+class ClockScheduler(LRScheduler):
+    """Learning rates by the minutes trained so far, which its state carries through an interruption."""
+
+    def __init__(self, optimizer: Optimizer, schedule: Schedule, clock: Callable[[], float] = time.monotonic) -> None:
+        self._schedule = schedule
+        self._clock = clock
+        self._last: float | None = None
+        self.minutes = 0.0
+        super().__init__(optimizer)
+
+    def step(self, epoch: int | None = None) -> None:
+        now = self._clock()
+        if self._last is not None:
+            self.minutes += (now - self._last) / 60
+        self._last = now
+        super().step(epoch)
+
+    def get_lr(self) -> list[float | Tensor]:
+        return [self._schedule.learning_rate(self.minutes) for _ in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"minutes": self.minutes, "last_epoch": self.last_epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.minutes, self.last_epoch = state_dict["minutes"], state_dict["last_epoch"]
+
+
+class DistillationTrainer(Trainer):
+    """Trains a student by an :class:`Objective` through the stages of a :class:`Schedule`.
+
+    sampling_weights: how likely each training case is drawn, so that data sets of unequal size weigh as intended.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        objective: Objective,
+        schedule: Schedule,
+        sampling_weights: Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.objective = objective
+        self.schedule = schedule
+        self._sampling_weights = sampling_weights
+        self._stage: Stage | None = None
+        self._frozen: list[nn.Module] = []
+        self._logged: list[dict[str, float]] = []
+        self.add_callback(StopOnTime(self))
+
+    @property
+    def minutes(self) -> float:
+        """The minutes trained so far, over all interruptions."""
+        return self.lr_scheduler.minutes if isinstance(self.lr_scheduler, ClockScheduler) else 0.0
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that the training is in."""
+        return self.schedule.stages[self.schedule.at(self.minutes)[0]]
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> LRScheduler:
+        del num_training_steps  # the clock decides, not the count
+        chosen = optimizer or self.optimizer
+        if self.lr_scheduler is None:
+            assert chosen is not None  # noqa: S101 - the Trainer makes it first
+            self.lr_scheduler = ClockScheduler(chosen, self.schedule)
+        return self.lr_scheduler
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **kwargs: Any
+    ) -> Tensor | tuple[Tensor, StudentOutput]:
+        del kwargs  # the objective counts for itself what it averages over
+        self._enter(self.stage)
+        for module in self._frozen:
+            module.eval()
+        total, logged, output = self.objective(model, inputs, dict(self.stage.weights))
+        self._logged.append(logged)
+        return (total, output) if return_outputs else total
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the terms, averaged since the last report, and the time to what is logged."""
+        names = sorted({name for logged in self._logged for name in logged})
+        for name in names:
+            values = [logged[name] for logged in self._logged if name in logged]
+            logs[name] = sum(values) / len(values)
+        self._logged.clear()
+        super().log({**logs, "minutes": self.minutes}, start_time)
+
+    def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int] | None:
+        if self._sampling_weights is None:
+            return super()._get_train_sampler(train_dataset)  # type: ignore[no-any-return]
+        generator = torch.Generator().manual_seed(self.args.seed + self.state.global_step)
+        return WeightedRandomSampler(
+            self._sampling_weights, len(self._sampling_weights), replacement=True, generator=generator
+        )
+
+    def _enter(self, stage: Stage) -> None:
+        if stage is self._stage:
+            return
+        self._stage = stage
+        model = self.accelerator.unwrap_model(self.model)
+        still = frozen_at(stage, [name for name, _ in model.named_parameters()])
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name not in still)
+            if name in still:
+                parameter.grad = None
+        # A frozen module's batch statistics stand still as well.
+        self._frozen = [module for name, module in model.named_modules() if name in stage.frozen]
+
+
+class StopOnTime(TrainerCallback):
+    """Ends the training when the schedule's minutes are over."""
+
+    def __init__(self, trainer: DistillationTrainer) -> None:
+        self._trainer = trainer
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        if self._trainer.minutes >= self._trainer.schedule.minutes:
+            control.should_training_stop = True
+        return control
+
+
+class SaveOnTime(TrainerCallback):
+    """Writes a checkpoint to go on from every ``minutes``."""
+
+    def __init__(self, trainer: DistillationTrainer, minutes: float) -> None:
+        self._trainer = trainer
+        self._minutes = minutes
+        self._last: float | None = None
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        now = self._trainer.minutes
+        if self._last is None:
+            self._last = now
+        elif now - self._last >= self._minutes:
+            self._last = now
+            control.should_save = True
+        return control
+
+
+class KeepBest(TrainerCallback):
+    """Measures the student every ``minutes`` of the last stage and at the end, and keeps the best weights in a folder.
+
+    validate: from the model to a score, higher is better, with whatever else is worth printing.
+    """
+
+    SCORE_FILE = "score.json"
+
+    def __init__(
+        self,
+        trainer: DistillationTrainer,
+        validate: Callable[[StudentModel], tuple[float, dict[str, float]]],
+        folder: Path,
+        minutes: float,
+        print_line: Callable[[str], None],
+    ) -> None:
+        self._trainer = trainer
+        self._validate = validate
+        self._folder = folder
+        self._minutes = minutes
+        self._print = print_line
+        self._last: float | None = None
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        now = self._trainer.minutes
+        if self._last is None:
+            self._last = now
+        elif now - self._last >= self._minutes:
+            self._last = now
+            self.measure(state.global_step)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.measure(state.global_step)
+
+    def measure(self, step: int) -> None:
+        """Measure now; weights from before the last stage are printed but never kept."""
+        model = self._trainer.accelerator.unwrap_model(self._trainer.model)
+        model.eval()
+        score, details = self._validate(model)
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in details.items())
+        self._print(f"validation at step {step}: score {score:.4f}  {shown}")
+        last_stage = self._trainer.stage is self._trainer.schedule.stages[-1]
+        if last_stage and score > self._best():
+            model.save_pretrained(self._folder)
+            record = {"score": score, "step": step, **details}
+            (self._folder / self.SCORE_FILE).write_bytes(msgspec.json.encode(record))
+
+    def _best(self) -> float:
+        path = self._folder / self.SCORE_FILE
+        return float(msgspec.json.decode(path.read_bytes())["score"]) if path.exists() else float("-inf")
