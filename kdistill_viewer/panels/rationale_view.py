@@ -276,22 +276,22 @@ class RationaleView(QTextEdit):
             selections += [s for i in self.linked_sentences for s in self._marked(sentences[i].span, tokens.HOVER)]
             if self.hovered_sentence is not None:
                 selections += self._marked(sentences[self.hovered_sentence].span, tokens.HOVER)
-            if self.pinned is not None:
-                selections += self._marked(self.pinned, tokens.ACCENT, bold=True)
             if self.hovered_word is not None:
                 selections += self._marked(self.hovered_word, tokens.BORDER_STRONG, underlined=True)
+            if self.pinned is not None:
+                selections += self._marked(self.pinned, tokens.ACCENT, chosen=True)
         self.setExtraSelections(selections)
         self._place_rows()
 
     def _marked(
-        self, span: Span, background: str, *, bold: bool = False, underlined: bool = False
+        self, span: Span, background: str, *, chosen: bool = False, underlined: bool = False
     ) -> list[QTextEdit.ExtraSelection]:
         marked = []
         for piece in self._text.positions(span) if self._text is not None else ():
             selection = QTextEdit.ExtraSelection()
             style = QTextCharFormat()
             style.setBackground(QColor(background))
-            style.setForeground(QColor(tokens.TEXT_ON_ACCENT if bold else tokens.TEXT))
+            style.setForeground(QColor(tokens.TEXT_ON_ACCENT if chosen else tokens.TEXT))
             style.setFontUnderline(underlined)
             selection.format = style
             selection.cursor = QTextCursor(self.document())

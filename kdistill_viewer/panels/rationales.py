@@ -47,7 +47,11 @@ class RationalesPanel(QWidget):
         self.legend = QLabel(legend_html())
         self.legend.setAccessibleName("Marks: = agreed, not equal: contradicted, S only student, T only teacher")
         self.hint = QLabel(HINT)
-        for label in (self.legend, self.hint):
+        self.warnings = QLabel()
+        self.warnings.setTextFormat(Qt.TextFormat.PlainText)
+        self.warnings.setStyleSheet(f"color: {tokens.WARNING};")
+        self.warnings.hide()
+        for label in (self.warnings, self.legend, self.hint):
             label.setWordWrap(True)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.hint.setStyleSheet(f"color: {tokens.TEXT_MUTED};")
@@ -55,6 +59,7 @@ class RationalesPanel(QWidget):
         column.setContentsMargins(6, 6, 6, 6)
         column.setSpacing(4)
         column.addWidget(self.splitter, stretch=1)
+        column.addWidget(self.warnings)
         column.addWidget(self.legend)
         column.addWidget(self.hint)
         self._explanation: Explanation | None = None
@@ -71,6 +76,7 @@ class RationalesPanel(QWidget):
         for side in (self.student, self.teacher):
             side.view.clear_rationale()
             side.set_origin("")
+        self.warnings.hide()
 
     def show_streamed(self, text: str, status: str) -> None:
         """Show what the student has written so far, and in ``status`` whether it still writes."""
@@ -85,6 +91,8 @@ class RationalesPanel(QWidget):
         self._point_at(None)
         self.student.set_origin(student_origin(explanation.student))
         self.teacher.set_origin(teacher_origin(explanation.teacher))
+        self.warnings.setText("\n".join(f"Note: {warning}" for warning in explanation.warnings))
+        self.warnings.setVisible(bool(explanation.warnings))
         self.student.view.show_rationale(explanation.student, student_side(explanation.comparison))
         self.teacher.view.show_rationale(explanation.teacher, teacher_side(explanation.comparison))
 

@@ -35,7 +35,7 @@ class Overlays:
 
     def __init__(self, engine: EngineLink, session: Session, jobs: Jobs) -> None:
         self.map_changed: Signal[SaliencyMap | None] = Signal()
-        self.targets_changed: Signal[()] = Signal()  # pinned or previewed
+        self.targets_changed: Signal[()] = Signal()  # what is pinned, previewed, or waited for
         self.methods_changed: Signal[()] = Signal()
         self.notice: Signal[Notice] = Signal()
         self.previewed: SaliencyTarget | None = None
@@ -72,7 +72,6 @@ class Overlays:
             return
         case.pinned = target
         self.previewed = None
-        self.targets_changed.emit()
         self._show_wanted()
 
     def preview(self, target: SaliencyTarget | None) -> None:
@@ -80,7 +79,6 @@ class Overlays:
         if target == self.previewed:
             return
         self.previewed = target
-        self.targets_changed.emit()
         self._show_wanted()
 
     def methods(self) -> tuple[str, ...]:
@@ -113,6 +111,7 @@ class Overlays:
 
     def _show_wanted(self) -> None:
         self._drop_request()
+        self.targets_changed.emit()
         self.methods_changed.emit()
         case, target = self._session.case, self.wanted
         if case is None or target is None or case.explanation_id is None or case.phase is Phase.EXPLAINING:
@@ -143,6 +142,7 @@ class Overlays:
             self._asked = None
             self._engine.abandon(request_id)
             self._jobs.finish(request_id)
+            self.targets_changed.emit()
 
     def _on_answer(self, key: MapKey, answer: Answer) -> None:
         if self._asked is None or self._asked[1] != key:
@@ -153,12 +153,11 @@ class Overlays:
             return
         self._asked = None
         self._jobs.finish(request_id)
+        self.targets_changed.emit()
         if isinstance(answer, SaliencyMap):
             self._keep(key, answer)
             self._show(answer)
-            return
-        self.targets_changed.emit()
-        if isinstance(answer, Failed | WorkerDied):
+        elif isinstance(answer, Failed | WorkerDied):
             self.notice.emit(Notice(NoticeKind.PROBLEM, answer.problem, answer.advice, retry=self._show_wanted))
 
     def _keep(self, key: MapKey, values: SaliencyMap) -> None:
@@ -181,7 +180,6 @@ class Overlays:
             return
         if case.pinned is None or not _still_there(case.pinned, case.text):
             case.pinned = top_target(case.findings)
-        self.targets_changed.emit()
         self._show_wanted()
 
     def _on_phase(self, case: Case) -> None:
