@@ -30,6 +30,7 @@ from kdistill_core.imaging.errors import ImagingError
 from kdistill_core.imaging.limits import MAX_INFLATED_BYTES
 
 _PIXEL_KEYWORDS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+_PIXEL_VRS = {b"OB", b"OW", b"OF", b"OD", b"UN"}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _PREAMBLE_BYTES = 132
 
@@ -131,7 +132,8 @@ def _pixel_element(stream: BinaryIO, syntax: UID) -> tuple[str, str, int | None]
         return "", "", 0
     group, element = struct.unpack(order + "HH", head[:4])
     keyword = _PIXEL_KEYWORDS.get(group << 16 | element, "")
-    if syntax.is_implicit_VR:
+    # Some writers encode the pixel data element, or all, otherwise than the transfer syntax says.
+    if syntax.is_implicit_VR or head[4:6] not in _PIXEL_VRS:
         vr, length = "OW", struct.unpack(order + "L", head[4:])[0]
     else:
         vr, length = head[4:6].decode("ascii", "replace"), struct.unpack(order + "L", stream.read(4))[0]

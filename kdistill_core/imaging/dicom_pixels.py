@@ -5,15 +5,19 @@ Only the frame asked for is read and decoded.
 
 from __future__ import annotations
 
-import logging
+import struct
 from math import ceil
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
-from pydicom.pixels import apply_color_lut, get_decoder
+from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import Decoder, get_decoder
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import as_pixel_options
-from pydicom.uid import UID, JPEGExtended12Bit
+from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGExtended12Bit
 
+from kdistill_core.imaging.codestream import declared_size
 from kdistill_core.imaging.color import gray_of
 from kdistill_core.imaging.dicom_file import DicomFile
 from kdistill_core.imaging.errors import ImagingError
@@ -45,6 +49,8 @@ def check_picture(file: DicomFile) -> None:
     if missing:
         raise ImagingError(f"{file.name} does not state {' and '.join(missing)} of its image.", _ADVICE)
     check_size(file.name, int(dataset.Rows), int(dataset.Columns))
+    if file.pixel_keyword == "PixelData":
+        _check_integers(file)
     if not file.transfer_syntax.is_encapsulated:
         _check_native_length(file)
     elif file.pixel_bytes == 0:
@@ -70,6 +76,13 @@ def stored_values(file: DicomFile, frame: int) -> NDArray[Any]:
     return values
 
 
+def _check_integers(file: DicomFile) -> None:
+    """Refuse bits that do not fit together (PS3.5 8.1.1). Raises ImagingError."""
+    allocated, stored = int(file.dataset.BitsAllocated), int(file.dataset.BitsStored)
+    if (allocated not in (1, 8, 16, 32) and file.pixel_keyword == "PixelData") or not 1 <= stored <= allocated:
+        raise ImagingError(f"{file.name} states {stored} bits stored in {allocated} allocated.", _ADVICE)
+
+
 def _check_native_length(file: DicomFile) -> None:
     """Compare the bytes that are there with those that rows, columns and frames call for."""
     dataset = file.dataset
@@ -84,13 +97,25 @@ def _check_native_length(file: DicomFile) -> None:
             f"{file.pixel_bytes:,} are there.",
             "Copy the file again from where it came.",
         )
-    # One byte pads an odd length; some writers pad a little more. A whole row too many means wrong rows or columns.
-    row = ceil(bits / int(dataset.Rows) / 8)
-    if file.pixel_bytes >= expected + max(row, 2):
+    # One byte pads an odd length, and some writers pad with more zeros. Anything else means wrong rows or columns.
+    if file.pixel_bytes > expected + 1 and not _is_zero_from(file, expected):
         raise ImagingError(
             f"{file.name} holds {file.pixel_bytes:,} bytes of pixel data, its header calls for {expected:,}.",
-            f"Rows, columns or bits are stated wrongly, and the picture would come out sheared. {_ADVICE}",
+            f"Rows, columns, bits or frames are stated wrongly, and the picture would come out sheared. {_ADVICE}",
         )
+
+
+def _is_zero_from(file: DicomFile, offset: int) -> bool:
+    start = file.stream.tell()
+    file.stream.seek(start + offset)
+    remaining = file.pixel_bytes - offset
+    zero = True
+    while zero and remaining > 0:
+        chunk = file.stream.read(min(remaining, 2**20))
+        zero = bool(chunk) and not any(chunk)
+        remaining -= len(chunk)
+    file.stream.seek(start)
+    return zero
 
 
 def _decode(file: DicomFile, frame: int) -> NDArray[Any]:
@@ -101,20 +126,67 @@ def _decode(file: DicomFile, frame: int) -> NDArray[Any]:
     if not decoder.is_available:
         raise _no_decoder(file.name, file.transfer_syntax)
     options = as_pixel_options(file.dataset, pixel_keyword=file.pixel_keyword)
-    if not file.transfer_syntax.is_encapsulated:
-        options["pixel_vr"] = file.pixel_vr
     options.setdefault("samples_per_pixel", 1)
-    log = logging.getLogger("pydicom")
-    level = log.level
-    # A decoder's failure is reported once, below, not as a traceback for each plugin that was tried.
-    log.setLevel(logging.CRITICAL)
+    unaligned = False
+    if file.transfer_syntax.is_encapsulated:
+        _check_codestream(file, frame)
+    else:
+        options["pixel_vr"] = file.pixel_vr
+        unaligned = _is_unaligned(file)
+        options["correct_unused_bits"] = not unaligned
+    plugin = _preferred_plugin(decoder)
     try:
-        values, _ = decoder.as_array(file.stream, index=frame, **options)
-    except Exception as error:
+        values, _ = decoder.as_array(file.stream, index=frame, decoding_plugin=plugin, **options)
+    except Exception as error:  # the plugins raise whatever their C libraries make of a damaged stream
+        if not plugin:
+            raise _undecodable(file, error) from error
+        try:
+            values, _ = decoder.as_array(file.stream, index=frame, **options)
+        except Exception as second:
+            raise _undecodable(file, second) from second
+    return _aligned(values, file) if unaligned else values
+
+
+def _preferred_plugin(decoder: Decoder) -> str:
+    """Return the plugin to try first, empty for pydicom's own order.
+
+    For JPEG 2000 pylibjpeg takes three quarters of the time of the others (a CR image of 1841 by 1955: 0.51 s
+    against 0.67 s with Pillow and 0.69 s with GDCM).
+    """
+    return "pylibjpeg" if decoder.UID in JPEG2000TransferSyntaxes and "pylibjpeg" in decoder.available_plugins else ""
+
+
+def _check_codestream(file: DicomFile, frame: int) -> None:
+    """Refuse a compressed frame whose own size is not the header's, before a decoder takes memory for it."""
+    try:
+        encoded = get_frame(file.stream, frame, number_of_frames=frame_count(file))
+    except (ValueError, EOFError, struct.error, StopIteration) as error:
         raise _undecodable(file, error) from error
-    finally:
-        log.setLevel(level)
-    return values
+    size = declared_size(encoded)
+    expected = int(file.dataset.Rows), int(file.dataset.Columns)
+    if size is not None and size != expected:
+        raise ImagingError(
+            f"{file.name} declares {expected[1]} by {expected[0]} pixels, its compressed picture "
+            f"{size[1]} by {size[0]}.",
+            f"The file is damaged. {_ADVICE}",
+        )
+
+
+def _is_unaligned(file: DicomFile) -> bool:
+    """Whether the values do not end at the lowest bit: HighBit is by custom BitsStored - 1, but need not be."""
+    if file.pixel_keyword != "PixelData" or file.dataset.get("HighBit") is None:
+        return False
+    stored, allocated, high = (int(file.dataset[word].value) for word in ("BitsStored", "BitsAllocated", "HighBit"))
+    if not stored - 1 <= high < allocated:
+        raise ImagingError(f"{file.name} states {stored} bits stored up to bit {high} of {allocated}.", _ADVICE)
+    return high != stored - 1
+
+
+def _aligned(values: NDArray[Any], file: DicomFile) -> NDArray[Any]:
+    """Return the stored bits of ``values`` alone, moved down to the lowest bit, with their sign."""
+    allocated = int(file.dataset.BitsAllocated)
+    raised = np.left_shift(values, allocated - 1 - int(file.dataset.HighBit))
+    return np.right_shift(raised, allocated - int(file.dataset.BitsStored))
 
 
 def _undecodable(file: DicomFile, error: Exception) -> ImagingError:

@@ -5,7 +5,21 @@ What the file says of itself comes first: modality, body part, view.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from kdistill_core.records import Radiograph
+
+
+class Kind(StrEnum):
+    """What a picture looks like, in the order of the fitted weights."""
+
+    FRONTAL_CHEST = "frontal chest radiograph"
+    TURNED_LEFT = "frontal chest radiograph turned to the left"
+    TURNED_RIGHT = "frontal chest radiograph turned to the right"
+    UPSIDE_DOWN = "frontal chest radiograph upside down"
+    NEGATIVE = "negative of a frontal chest radiograph"
+    OTHER = "something else"
+
 
 _RADIOGRAPHY = {"CR", "DX", "DR", "RG", "RF", "XA", "OT", "SC", ""}
 _MODALITY_NAMES = {
