@@ -137,7 +137,7 @@ def make_explanation(source: ImageSource) -> Explanation:
     )
 
 
-def make_radiograph(source: ImageSource) -> Radiograph:
+def radiograph_of(source: ImageSource) -> Radiograph:
     pixels = np.linspace(0, 4000, ROWS * COLUMNS, dtype=np.float32).reshape(ROWS, COLUMNS)
     return Radiograph(
         pixels, source, "0" * 64, patient=Patient(id="P-17", name="Doe^Jane"), bits_stored=12, view_position="PA"
@@ -235,7 +235,12 @@ def explanation() -> Explanation:
 
 @pytest.fixture
 def radiograph() -> Radiograph:
-    return make_radiograph(ImageSource("a.dcm"))
+    return radiograph_of(ImageSource("a.dcm"))
+
+
+@pytest.fixture
+def make_radiograph() -> Callable[[ImageSource], Radiograph]:
+    return radiograph_of
 
 
 @pytest.fixture(autouse=True)
