@@ -118,6 +118,8 @@ def _paint_top(painter: QPainter, inner: QRectF, content: Annotations, fonts: Fo
     if max(left.height, right.height) > inner.height():
         right = text_block([], half)
         left = text_block(patient[:2], inner.width(), wrapped=3)
+        if left.height > inner.height():
+            left = text_block(patient[:2], inner.width(), wrapped=1)
     left.paint(painter, inner.left(), inner.top(), _LEFT)
     right.paint(painter, inner.right() - right.width, inner.top(), _RIGHT)
     below = inner.top() + max(left.height, right.height)
@@ -181,6 +183,8 @@ def _paint_markers(painter: QPainter, free: QRectF, markers: SideMarkers, fonts:
             note.paint(painter, x, y + letter.height, alignment)
     for text, at_top in ((markers.top, True), (markers.bottom, False)):
         letter = text_block([StyledLine(text, fonts.marker)], free.width())
+        if letter.height > free.height():
+            continue
         y = free.top() if at_top else free.bottom() - letter.height
         letter.paint(painter, free.center().x() - letter.width / 2, y, _LEFT)
 

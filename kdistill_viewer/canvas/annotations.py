@@ -11,6 +11,13 @@ NOTICE = "Research software, not a medical device. Not for diagnosis."
 _AGE_UNITS = {"Y": "y", "M": "mo", "W": "wk", "D": "d"}
 _OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
 _FRONTAL_VIEWS = {"PA", "AP"}
+# What a method is called in the literature; one without an entry is shown by its own name.
+_METHODS = {
+    "attention": "Condition query attention",
+    "grad_cam": "Grad-CAM",
+    "gradient_x_activation": "Gradient x activation",
+    "integrated_gradients": "Integrated gradients",
+}
 _UNITS = {SpacingSource.CALIBRATED: "mm", SpacingSource.DETECTOR: "mm (detector)"}
 
 
@@ -123,7 +130,7 @@ def scale_bar(spacing: Spacing, zoom: float, longest: float) -> ScaleBar | None:
 
 def overlay_lines(saliency: SaliencyMap, target_text: str = "") -> tuple[str, ...]:
     """Return method, target, and what the colors are relative to."""
-    return saliency.method, target_text or _target(saliency), "relative to the map's own maximum"
+    return _METHODS.get(saliency.method, saliency.method), target_text or _target(saliency), "relative to the map's own maximum"
 
 
 def _target(saliency: SaliencyMap) -> str:

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import pytest
+
+from kdistill_core.conditions import Condition
+from kdistill_core.records import (
+    ImageSource,
+    Patient,
+    SaliencyTarget,
+    Spacing,
+    SpacingSource,
+    Span,
+    TargetKind,
+    Window,
+)
+from kdistill_viewer.canvas.annotations import (
+    ScaleBar,
+    SideMarkers,
+    acquisition_lines,
+    display_age,
+    display_lines,
+    display_name,
+    overlay_lines,
+    patient_lines,
+    scale_bar,
+    side_markers,
+)
+
+
+def test_patient_is_named_with_id_sex_age_and_date(make_radiograph):
+    assert patient_lines(make_radiograph()) == ("Doe, Jane", "ID P-17", "F, 57 y", "2024-01-31")
+
+
+def test_missing_patient_data_is_said_to_be_missing(make_radiograph):
+    assert patient_lines(make_radiograph(patient=Patient(), study_date="")) == (
+        "no name in file",
+        "no ID in file",
+        "no sex or age in file",
+        "no study date in file",
+    )
+
+
+def test_birth_date_stands_in_for_a_missing_age(make_radiograph):
+    patient = Patient(id="1", sex="M", birth_date="19400305")
+    assert patient_lines(make_radiograph(patient=patient))[2] == "M, born 1940-03-05"
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("Adams^John Robert Quincy^^Rev.^B.A. M.Div.", "Adams, John Robert Quincy Rev. B.A. M.Div."),  # PS3.5 6.2.1.1
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "Yamada, Tarou"),
+        ("=山田^太郎", "山田, 太郎"),
+        ("Doe", "Doe"),
+        ("^Jane", "Jane"),
+        ("^^^^", ""),
+        ("", ""),
+    ],
+)
+def test_names_are_written_as_people_write_them(stored, shown):
+    assert display_name(stored) == shown
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("057Y", "57 y"), ("006M", "6 mo"), ("003W", "3 wk"), ("010D", "10 d"), ("57", "57"), ("", "")],
+)
+def test_ages_carry_their_unit(stored, shown):
+    assert display_age(stored) == shown
+
+
+def test_frame_is_named_where_there_are_several(make_radiograph):
+    assert acquisition_lines(make_radiograph()) == ("PA", "DX")
+    radiograph = make_radiograph(view_position="", modality="", frames=5)
+    assert acquisition_lines(radiograph) == ("view not stated", "modality not stated", "frame 1 of 5")
+    assert radiograph.source == ImageSource("made-up.dcm", frame=0)
+
+
+def test_display_state_names_inversion_window_and_zoom():
+    assert display_lines(1.0, Window(2048, 4096), inverted=False) == ("W 4096  C 2048", "Zoom 100 %")
+    assert display_lines(0.0345, Window(0.5, 0.25), inverted=True) == ("Inverted", "W 0.25  C 0.5", "Zoom 3.5 %")
+
+
+@pytest.mark.parametrize("view", ["PA", "AP", "pa"])
+def test_frontal_view_without_orientation_has_assumed_sides(make_radiograph, view):
+    markers = side_markers(make_radiograph(view_position=view))
+    assert markers == SideMarkers(left="R", right="L", note="assumed")
+
+
+@pytest.mark.parametrize("view", ["", "LATERAL", "LL", "AP LLD", "LAO"])
+def test_sides_are_never_guessed_for_other_views(make_radiograph, view):
+    assert side_markers(make_radiograph(view_position=view)) == SideMarkers(note="side not stated")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [
+        (("L", "F"), SideMarkers(left="R", right="L")),
+        (("R", "F"), SideMarkers(left="L", right="R")),  # stored as seen from behind
+        (("A", "F"), SideMarkers(left="P", right="A")),  # lateral
+        (("P", "FL"), SideMarkers(left="A", right="P")),
+        (("L", "H"), SideMarkers(left="R", right="L", top="F", bottom="H")),  # upside down
+        (("F", "R"), SideMarkers(left="H", right="F", top="L", bottom="R")),  # on its side
+    ],
+)
+def test_stated_orientation_decides_the_markers(make_radiograph, orientation, expected):
+    assert side_markers(make_radiograph(patient_orientation=orientation)) == expected
+
+
+def test_unreadable_orientation_is_not_taken_for_a_statement(make_radiograph):
+    radiograph = make_radiograph(patient_orientation=("", ""), view_position="LATERAL")
+    assert side_markers(radiograph) == SideMarkers(note="side not stated")
+
+
+def test_scale_bar_names_its_unit_honestly():
+    # 0.2 mm a pixel at zoom 0.5: a millimeter is 2.5 screen pixels, so 50 mm are 125.
+    calibrated = Spacing(0.2, 0.2, SpacingSource.CALIBRATED)
+    assert scale_bar(calibrated, 0.5, 200) == ScaleBar(125.0, "50 mm")
+    assert scale_bar(Spacing(0.2, 0.2, SpacingSource.DETECTOR), 0.5, 200) == ScaleBar(125.0, "50 mm (detector)")
+    assert scale_bar(Spacing(), 0.5, 200) == ScaleBar(100.0, "200 px")
+
+
+def test_scale_bar_changes_with_the_zoom_and_stays_within_its_room():
+    spacing = Spacing(0.15, 0.15, SpacingSource.CALIBRATED)
+    for zoom in (0.05, 0.1, 0.33, 1.0, 2.0, 7.7, 64.0):
+        bar = scale_bar(spacing, zoom, 180)
+        number = float(bar.label.removesuffix(" mm"))
+        assert bar.length == pytest.approx(number / 0.15 * zoom)
+        assert 180 / 2.5 <= bar.length <= 180
+        assert f"{number:e}"[0] in "125"
+
+
+def test_scale_bar_in_pixels_never_claims_less_than_one():
+    assert scale_bar(Spacing(), 64.0, 70) == ScaleBar(64.0, "1 px")
+    assert scale_bar(Spacing(), 64.0, 60) is None
+
+
+def test_claimed_source_without_a_number_counts_as_pixels():
+    assert scale_bar(Spacing(None, None, SpacingSource.CALIBRATED), 1.0, 100) == ScaleBar(100.0, "100 px")
+
+
+def test_overlay_says_method_target_and_what_its_colors_mean(make_map):
+    saliency = make_map(10, 10, 3, 4)
+    relative = "relative to the map's own maximum"
+    assert overlay_lines(saliency) == ("Grad-CAM", "Pleural Effusion", relative)
+    word = SaliencyTarget(TargetKind.WORD, Condition.EDEMA, Span(3, 8))
+    other = type(saliency)(saliency.values, word, "integrated_gradients", saliency.peak)
+    assert overlay_lines(other) == ("Integrated gradients", "a word of the rationale, Edema", relative)
+    assert overlay_lines(other, 'word "hazy"')[1] == 'word "hazy"'
