@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kdistill_core.conditions import CONDITIONS, Condition, State
-from kdistill_core.labeling import IMPLIED
+from kdistill_core.conditions import CONDITIONS, State
 from kdistill_core.records import Finding, Rationale, SentenceRole
+from kdistill_core.student.decisions import most_specific
 
 # What the student is to write: what is there, where to see it, and why that argues for it. Definitions and
 # differential diagnoses stay with the teacher, whose rationale stands beside the student's.
@@ -50,17 +50,8 @@ class TeacherTargets:
 
 
 def told(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return what the teacher is told of a case: its positive findings, the most specific ones, without evidence.
-
-    A condition that another positive one implies (Lung Opacity beside Consolidation) goes without saying.
-    """
-    positive = {finding.condition for finding in findings if finding.state is State.POSITIVE}
-    implied = {parent for condition in positive for parent in IMPLIED.get(condition, ())}
-    return tuple(
-        replace(finding, probability=None, threshold=None, evidence=())
-        for finding in findings
-        if finding.condition in positive - implied - {Condition.NO_FINDING}
-    )
+    """Return what the teacher is told of a case: its positive findings, the most specific ones, without evidence."""
+    return tuple(replace(finding, probability=None, threshold=None, evidence=()) for finding in most_specific(findings))
 
 
 def teacher_targets(

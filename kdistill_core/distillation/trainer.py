@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import Dataset, Sampler, WeightedRandomSampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from typing_extensions import override
 
 from kdistill_core.distillation.losses import Term, UncertainPolicy, alignment, classification, generation, weighted_sum
 from kdistill_core.distillation.schedule import Schedule, Stage, frozen_at
@@ -133,6 +134,7 @@ class DistillationTrainer(Trainer):
             self.lr_scheduler = ClockScheduler(chosen, self.schedule)
         return self.lr_scheduler
 
+    @override
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **kwargs: Any
     ) -> Tensor | tuple[Tensor, StudentOutput]:
@@ -181,6 +183,7 @@ class StopOnTime(TrainerCallback):
     def __init__(self, trainer: DistillationTrainer) -> None:
         self._trainer = trainer
 
+    @override
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
@@ -197,6 +200,7 @@ class SaveOnTime(TrainerCallback):
         self._minutes = minutes
         self._last: float | None = None
 
+    @override
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
@@ -232,6 +236,7 @@ class KeepBest(TrainerCallback):
         self._print = print_line
         self._last: float | None = None
 
+    @override
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         now = self._trainer.minutes
         if self._last is None:
@@ -240,6 +245,7 @@ class KeepBest(TrainerCallback):
             self._last = now
             self.measure(state.global_step)
 
+    @override
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:

@@ -20,6 +20,7 @@ from transformers.cache_utils import Cache
 from transformers.utils import ModelOutput
 
 from kdistill_core.conditions import Condition
+from kdistill_core.labeling import IMPLIED
 from kdistill_core.student.configuration import StudentConfig
 from kdistill_core.student.errors import StudentError
 from kdistill_core.student.vision import ConditionQueries, FeatureMap
@@ -28,6 +29,10 @@ from kdistill_core.student.vision import ConditionQueries, FeatureMap
 _NOT_ABNORMAL = frozenset({Condition.SUPPORT_DEVICES.value, Condition.NO_FINDING.value})
 # What makes up the prefix; once that is cached, generation goes on without them.
 _PREFILL_ONLY = frozenset({"pixel_values", "prefix_embeds", "condition_states"})
+
+
+def _is_abnormal(name: str) -> bool:
+    return name not in _NOT_ABNORMAL
 
 
 @dataclass
@@ -134,21 +139,38 @@ class StudentModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
     def states(self, condition_logits: Tensor) -> Tensor:
         """Return how far each condition counts as present, [B, K] in [0, 1]; 0.5 at its threshold.
 
-        No Finding is present as far as nothing abnormal is, so that the text never says both.
+        What a present condition implies is as present as itself, and No Finding is present as far as nothing abnormal
+        is: the text never contradicts itself, and never the table of findings.
         """
         thresholds = condition_logits.new_tensor(self.config.thresholds).logit()
         margin = self.calibrated_logits(condition_logits) - thresholds
-        return self._with_no_finding(torch.sigmoid(self.config.state_sharpness * margin))
+        own = torch.sigmoid(self.config.state_sharpness * margin)
+        states = [torch.stack([own[:, index], *self._children(own, index)]).amax(0) for index in range(own.shape[1])]
+        if self._no_finding is not None:
+            abnormal = [state for state, name in zip(states, self.config.conditions, strict=True) if _is_abnormal(name)]
+            states[self._no_finding] = 1 - torch.stack(abnormal).amax(0)
+        return torch.stack(states, dim=-1)
+
+    def said(self, states: Tensor) -> Tensor:
+        """Return how far the text is to speak of each condition, [B, K] of ``states``.
+
+        A condition that a present one implies (an opacity beside a consolidation) goes without saying.
+        """
+        spoken = [
+            state * (1 - torch.stack(children).amax(0)) if (children := self._children(states, index)) else state
+            for index, state in enumerate(states.unbind(-1))
+        ]
+        return torch.stack(spoken, dim=-1)
 
     def prefix(self, encoding: ImageEncoding, condition_states: Tensor | None = None) -> Tensor:
         """Return the prefix embeddings [B, P, H] of the language model.
 
-        condition_states: [B, K] in [0, 1], what the text is to say of each condition; None or NaN for the student's
-        own decision.
+        condition_states: [B, K] in [0, 1], whether the text is to speak of each condition; None or NaN for what
+        follows from the student's own decisions.
         """
         if encoding.condition_logits is None:
             raise StudentError("A text was asked for without an image.", "Pass pixel_values or prefix_embeds.")
-        states = self.states(encoding.condition_logits)
+        states = self.said(self.states(encoding.condition_logits))
         if condition_states is not None:
             states = torch.where(condition_states.isnan(), states, condition_states.to(states))
         told = states.unsqueeze(-1) * self.state_present + (1 - states.unsqueeze(-1)) * self.state_absent
@@ -233,14 +255,19 @@ class StudentModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             position_ids = torch.cat([ahead, position_ids + length], dim=1)
         return attention_mask, position_ids
 
-    def _with_no_finding(self, states: Tensor) -> Tensor:
-        names = self.config.conditions
-        if Condition.NO_FINDING.value not in names:
-            return states
-        abnormal = [index for index, name in enumerate(names) if name not in _NOT_ABNORMAL]
-        absent = (1 - states[:, abnormal]).amin(dim=-1)
-        at = names.index(Condition.NO_FINDING.value)
-        return torch.cat([states[:, :at], absent.unsqueeze(-1), states[:, at + 1 :]], dim=-1)
+    def _children(self, states: Tensor, index: int) -> list[Tensor]:
+        """Return the columns [B] of ``states`` of those conditions that imply the one at ``index``."""
+        named = self.config.conditions[index]
+        return [
+            states[:, child]
+            for child, name in enumerate(self.config.conditions)
+            if named in IMPLIED.get(Condition(name), ())
+        ]
+
+    @property
+    def _no_finding(self) -> int | None:
+        names = list(self.config.conditions)
+        return names.index(Condition.NO_FINDING.value) if Condition.NO_FINDING.value in names else None
 
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
