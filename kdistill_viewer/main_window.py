@@ -31,7 +31,8 @@ Result = TypeVar("Result")
 TITLE = "K-Distill"  # never more: a window title reaches task bars and logs, and names of files name patients
 _MINIMUM = (1100, 700)
 _USUAL = (1500, 940)
-_COLUMNS = [250, 700, 520]
+# The parts of the width for the studies and for the reading; the image gets the rest.
+_STUDIES_PART, _READING_PART = 0.16, 0.36
 
 
 class MainWindow(QMainWindow):
@@ -60,7 +61,6 @@ class MainWindow(QMainWindow):
         for widget in (self._left, self.canvas, self._right):
             self.columns.addWidget(widget)
         self.columns.setStretchFactor(1, 1)
-        self.columns.setSizes(settings.splitters.get("columns", _COLUMNS))
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -71,6 +71,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(middle)
         if not (settings.geometry and self.restoreGeometry(_decoded(settings.geometry))):
             self.resize(*_USUAL)
+        self.columns.setSizes(settings.splitters.get("columns", _columns(self.width())))
         FirstPaint(self.canvas, self.build)
 
     def build(self) -> None:
@@ -169,3 +170,8 @@ class MainWindow(QMainWindow):
 
 def _decoded(geometry: str) -> QByteArray:
     return QByteArray.fromBase64(geometry.encode("ascii", errors="ignore"))
+
+
+def _columns(width: int) -> list[int]:
+    studies, reading = round(width * _STUDIES_PART), round(width * _READING_PART)
+    return [studies, width - studies - reading, reading]

@@ -22,7 +22,7 @@ class RationaleColumn(QWidget):
         # The origin may be long; it wraps rather than widening the window.
         self.origin.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         # Room for two lines on both sides, so that both texts begin at the same height.
-        self.origin.setMinimumHeight(2 * self.origin.fontMetrics().lineSpacing())
+        self.origin.setMinimumHeight(2 * self.origin.fontMetrics().lineSpacing() + 4)
         self.origin.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.view = RationaleView(f"{title}'s rationale")
         column = QVBoxLayout(self)

@@ -123,7 +123,9 @@ class RationaleView(QTextEdit):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._pressed_at = event.position().toPoint()
-        super().mousePressEvent(event)
+        # Shift and click would select text from the cursor on; here it means the whole sentence.
+        if not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            super().mousePressEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
