@@ -53,7 +53,13 @@ def samples_for(grid: Grid, length_mm: float, step_pixels: float = 0.7) -> int:
 
 
 def add_band(
-    cloud: Cloud, body: Body, curve: Points, half_width: Points | float, depth: Points | float, wall: float, filling: float
+    cloud: Cloud,
+    body: Body,
+    curve: Points,
+    half_width: Points | float,
+    depth: Points | float,
+    wall: float,
+    filling: float,
 ) -> None:
     """Add a bone swept along ``curve`` [n, 3]: an elliptic tube, flat against the rib cage.
 

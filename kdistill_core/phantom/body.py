@@ -57,8 +57,8 @@ def draw_body(rng: np.random.Generator) -> Body:
     sex = "F" if rng.random() < 0.46 else "M"
     age = int(np.clip(rng.normal(58, 17), 18, 94))
     stature = float(rng.normal(1.0 if sex == "M" else 0.93, 0.05))
-    weight = float(np.clip(rng.gamma(4.0, 0.25), 0.3, 2.6))
-    inspiration = float(np.clip(rng.normal(0.45 if bedside else 0.85, 0.22), 0.0, 1.2))
+    weight = float(np.clip(rng.gamma(3.0, 0.36), 0.25, 3.0))
+    inspiration = float(np.clip(rng.normal(0.35 if bedside else 0.8, 0.28), -0.3, 1.3))
     cage = float(np.clip(rng.normal(137, 7), 116, 156)) * stature
     dome = (88 + 38 * inspiration) * stature + float(rng.normal(0, 5))
     female = sex == "F"
@@ -79,8 +79,8 @@ def draw_body(rng: np.random.Generator) -> Body:
         heart_tilt=float(rng.normal(0, 1)),
         aortic_knob=float(np.clip(rng.normal(0.6 + 0.01 * (age - 55), 0.25), 0.1, 1.5)),
         mediastinum_width=float(rng.normal(1.0, 0.07)) * (1.12 if bedside else 1.0),
-        shift_of_depth=float(rng.normal(0, 0.05 if bedside else 0.025)),
-        lean=float(rng.normal(0, 0.035 if bedside else 0.015)),
+        shift_of_depth=float(rng.normal(0, 0.085 if bedside else 0.045)),
+        lean=float(rng.normal(0, 0.045 if bedside else 0.02)),
         scoliosis=float(rng.normal(0, 4)),
         breast_size=float(np.clip(rng.gamma(4, 0.25) * (0.6 + 0.5 * weight), 0.25, 2.2)) if female else 0.0,
         breast_y=float(rng.normal(78, 14)),
@@ -90,8 +90,8 @@ def draw_body(rng: np.random.Generator) -> Body:
         arm_angle=float(np.clip(rng.normal(0.12 if bedside else 0.32, 0.12), -0.05, 0.7)),
         bone_strength=float(np.clip(rng.normal(1.08 - 0.003 * (age - 50), 0.15), 0.6, 1.4)),
         calcified_cartilage=max(0.0, float(rng.normal((age - 55) / 40, 0.3))),
-        extent_mm=float(np.clip(rng.normal(384, 24), 335, 445)) * float(np.clip(stature, 0.9, 1.06)),
-        center=(float(rng.normal(0, 9)), 14 + float(rng.normal(0, 13))),
+        extent_mm=float(np.clip(rng.normal(384, 32), 315, 465)) * float(np.clip(stature, 0.9, 1.06)),
+        center=(float(rng.normal(0, 12 if bedside else 8)), 14 + float(rng.normal(0, 13))),
         magnification_per_mm=(1 if bedside else -1) / float(rng.normal(1050, 60) if bedside else 1830),
         tree_seed=int(rng.integers(2**31)),
     )

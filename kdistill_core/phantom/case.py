@@ -17,7 +17,7 @@ from kdistill_core.phantom.disease import IMPLIES, Disease, complete, draw_disea
 from kdistill_core.phantom.display import encode, marked, optical_density, process
 from kdistill_core.phantom.errors import PhantomError
 from kdistill_core.phantom.opacities import atelectasis, consolidation, edema, lesion, opacity, pneumonia
-from kdistill_core.phantom.physics import Acquisition, draw_acquisition, expose
+from kdistill_core.phantom.physics import Acquisition, add_scatter, draw_acquisition, expose, transmitted
 from kdistill_core.phantom.pleura import effusion, pleural_other, pneumothorax
 from kdistill_core.phantom.report import ReportStyle, write_report
 from kdistill_core.phantom.scene import Scene, build_scene
@@ -92,11 +92,11 @@ def simulate(
     breaks = rib_breaks(diseases, shapes[Condition.FRACTURE])
     change = deformation(body, diseases, streams["shape"])
     scene = build_scene(body, grid, streams["texture"], change, breaks)
-    reference_lungs = scene.cavity[-1] + scene.cavity[1]
+    reference = _reference(scene, acquisition)
     masks = show(scene, diseases, breaks, shapes)
     signal = expose(scene.water(), scene.bone, scene.metal, grid, acquisition, streams["noise"])
     density = optical_density(signal)
-    values = process(density, grid, acquisition, _reference(density, scene, reference_lungs))
+    values = process(density, grid, acquisition, reference)
     pixels = encode(marked(values, grid, acquisition), acquisition)
     found = truth(diseases)
     report, reported = write_report(found, diseases, body, streams["report"], style)
@@ -133,11 +133,20 @@ def show(
     return {condition: masks[condition] for condition in CONDITIONS if condition in masks}
 
 
-def _reference(density: NDArray[np.float32], scene: Scene, cavity: NDArray[np.float32]) -> tuple[float, float]:
-    """Return the density of this body's lung and mediastinum, as an exposure index finds them."""
+def _reference(scene: Scene, acquisition: Acquisition) -> tuple[float, float]:
+    """Return the density of this body's healthy lung and mediastinum, which set the window.
+
+    Taken before disease is shown: a window that followed the disease would hide what is diffuse, like edema.
+    """
+    every = max(1, min(scene.grid.shape) // 64)
+    water, bone, metal = (part[::every, ::every] for part in (scene.water(), scene.bone, scene.metal))
+    primary = transmitted(water, bone, metal)
+    signal = add_scatter(primary, water, scene.grid.pitch_mm * every, acquisition.scatter)
+    density = optical_density(signal)
+    cavity = (scene.cavity[-1] + scene.cavity[1])[::every, ::every]
     deep = cavity > 0.55 * scene.body.cage_depth
     lung = density[deep] if deep.sum() > 16 else density[cavity > 0]
-    dense = density[scene.silhouette]
+    dense = density[scene.silhouette[::every, ::every]]
     low = float(np.percentile(lung, 30)) if lung.size else float(density.min())
     high = float(np.percentile(dense, 60)) if dense.size else float(density.max())
     return low, max(high, low + 0.4)

@@ -32,7 +32,7 @@ def deformation(body: Body, diseases: Sequence[Disease], rng: np.random.Generato
             heart = (1.24, 1.38, 1.55)[size] + 0.03 * float(jitter[0])
             heart = max(heart, 1.16 / body.heart_width)
         elif disease.condition is Condition.ENLARGED_CARDIOMEDIASTINUM:
-            mediastinum = (1.42, 1.65, 1.95)[size] + 0.05 * float(jitter[1])
+            mediastinum = (1.6, 1.9, 2.3)[size] + 0.05 * float(jitter[1])
         elif disease.condition is Condition.ATELECTASIS:
             lobar = disease.place != "base"
             for side in sides_of(disease):
@@ -54,8 +54,10 @@ def rib_breaks(diseases: Sequence[Disease], rng: np.random.Generator) -> tuple[B
         size = size_of(disease)
         for side in sides_of(disease):
             first = int(rng.integers(3, 7))
-            place = float(rng.uniform(0.46, 0.6) if disease.place == "lateral ribs" else rng.uniform(0.2, 0.32))
-            offset = (6.5, 8.5, 11.0)[size] * (1 if rng.random() < 0.5 else -1)
+            # Not where the rib runs along the beam: there nobody sees a fracture.
+            flank = (0.25, 0.35) if rng.random() < 0.5 else (0.70, 0.80)
+            place = float(rng.uniform(*(flank if disease.place == "lateral ribs" else (0.13, 0.23))))
+            offset = (8.0, 10.0, 12.5)[size] * (1 if rng.random() < 0.5 else -1)
             breaks.extend(
                 Break(side, first + index, place + float(rng.normal(0, 0.015)), offset) for index in range(1 + size)
             )
@@ -73,15 +75,16 @@ def break_positions(body: Body, breaks: Sequence[Break]) -> list[tuple[float, fl
 
 
 def fracture(scene: Scene, breaks: Sequence[Break], rng: np.random.Generator) -> Mask:
-    """Surround the breaks, which the scene was built with, by hematoma and return where they are."""
+    """Surround the breaks, which the scene was built with, by overlapping ends and hematoma; return where they are."""
     mask = np.zeros(scene.grid.shape, bool)
     swelling = scene.grid.zeros()
     for x, y in break_positions(scene.body, breaks):
         distance = (scene.grid.x - x) ** 2 + (scene.grid.y - y) ** 2
         swelling = np.maximum(swelling, np.exp(-distance / (2 * 8.0**2)))
-        mask |= distance < 15.0**2
+        scene.bone += np.asarray(3.6 * np.exp(-distance / (2 * 4.0**2)), np.float32)
+        mask |= distance < 14.0**2
     uneven = np.clip(1 + 0.2 * lattice_noise(scene.grid, rng, 8.0), 0.4, 1.6)
-    scene.extra += np.asarray(7.0 * swelling * uneven, np.float32)
+    scene.extra += np.asarray(14.0 * swelling * uneven, np.float32)
     return mask
 
 

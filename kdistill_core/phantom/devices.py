@@ -54,7 +54,7 @@ def _endotracheal_tube(scene: Scene, _disease: Disease, rng: np.random.Generator
     tip = float(course[-1, 1]) - float(rng.uniform(18, 55))
     tube = curve[curve[:, 1] < tip]
     add_tube(plastic, tube, 5.2, wall=0.28, filling=0.0)
-    add_tube(metal, tube + np.array([3.4, 0.0]), 0.75, share=0.42)
+    add_tube(metal, tube + np.array([3.4, 0.0]), 0.75, share=0.68)
     return scene.grid.zeros()
 
 
@@ -69,7 +69,7 @@ def _central_line(scene: Scene, disease: Disease, rng: np.random.Generator, meta
         entry = [(x + side * 105, top + 22), (x + side * 72, top + 12), (x + side * 34, top + 28)]
     bridge = [(x + 4, top + 48)] if side > 0 else []
     curve = _line(scene, [*entry, *bridge, cava, tip])
-    add_tube(metal, curve, 1.15, share=0.2)
+    add_tube(metal, curve, 1.15, share=0.32)
     add_tube(plastic, curve, 1.3)
     return scene.grid.zeros()
 
@@ -81,7 +81,7 @@ def _nasogastric_tube(scene: Scene, _disease: Disease, rng: np.random.Generator,
     controls = [(x + 3, body.apex_y - 75), (x + 2, -55), (x + 4, 5), (x + 7, 60), (x + 18, dome + 4), end]
     curve = _line(scene, controls)
     add_tube(plastic, curve, 2.5, wall=0.3, filling=0.0)
-    add_tube(metal, curve, 0.8, share=0.4)
+    add_tube(metal, curve, 0.8, share=0.62)
     return scene.grid.zeros()
 
 
@@ -98,7 +98,7 @@ def _pacemaker(scene: Scene, disease: Disease, rng: np.random.Generator, metal: 
     ends = [[(x - 30, 62), (x + 16, 98), (x + 46, body.dome_y - 8)], [(x - 36, 52), (x - 44, 66), (x - 26, 74)]]
     for end in ends[: 1 + int(rng.random() < 0.65)]:
         curve = _line(scene, [*vein, *cava, *end])
-        add_tube(metal, curve, 1.05, share=0.32)
+        add_tube(metal, curve, 1.05, share=0.42)
         add_tube(metal, curve[-max(3, len(curve) // 30) :], 1.5)
         add_tube(plastic, curve, 1.4)
     return np.asarray(inside * 1.1 + core * 1.6, np.float32)
@@ -116,7 +116,7 @@ def _electrodes(scene: Scene, _disease: Disease, rng: np.random.Generator, metal
         total += np.asarray(0.55 * np.clip((5.2 - distance) / scene.grid.pitch_mm + 0.5, 0, 1), np.float32)
         bend = (x * 0.6 + exit_point[0] * 0.4 + float(rng.normal(0, 22)), y + 0.45 * (exit_point[1] - y))
         wire = _line(scene, [(x, y), (x + float(rng.normal(0, 10)), y + 22), bend, exit_point])
-        add_tube(metal, wire, 0.9, share=0.3)
+        add_tube(metal, wire, 0.9, share=0.42)
         add_tube(plastic, wire, 1.5)
     return total
 
@@ -132,7 +132,7 @@ def _drain(scene: Scene, disease: Disease, rng: np.random.Generator, metal: Clou
     add_tube(plastic, curve, 4.6, wall=0.25, filling=0.0)
     holes = np.linspace(0, 1, len(curve))
     gap = (holes > 0.74) & (holes < 0.74 + 14 / max(len(curve) * 0.7 * scene.grid.pitch_mm, 1))
-    add_tube(metal, curve + np.array([0.0, -3.2]), 0.8, share=np.where(gap, 0.0, 0.5))
+    add_tube(metal, curve + np.array([0.0, -3.2]), 0.8, share=np.where(gap, 0.0, 0.8))
     return scene.grid.zeros()
 
 
@@ -144,6 +144,6 @@ def _sternal_wires(scene: Scene, _disease: Disease, rng: np.random.Generator, me
         x = body.lean * y + shift(body, 80) + float(rng.normal(0, 1.5))
         wide, high = float(rng.uniform(8, 11)), float(rng.uniform(4.0, 7.0))
         loop = np.stack([x + wide * np.cos(angle), y + high * np.sin(angle) + 0.2 * wide * np.cos(angle)], axis=1)
-        add_tube(metal, loop, 0.6, share=0.75)
+        add_tube(metal, loop, 0.6, share=1.0)
         add_tube(metal, np.array([[x, y + high], [x + 2.5, y + high + 3.0], [x + 1.0, y + high + 5.0]]), 0.8)
     return scene.grid.zeros()

@@ -29,6 +29,7 @@ def sides_of(disease: Disease) -> tuple[int, ...]:
 
 
 def size_of(disease: Disease) -> int:
+    """Return 0, 1 or 2 for small, moderate and large."""
     return SIZE[disease.severity or Severity.MODERATE]
 
 
@@ -55,7 +56,7 @@ def patch(
     dx, dy = scene.grid.x - center[0], scene.grid.y - center[1]
     u = (dx * np.cos(angle) + dy * np.sin(angle)) / radii[0]
     v = (dy * np.cos(angle) - dx * np.sin(angle)) / radii[1]
-    ragged = 0.20 * lattice_noise(scene.grid, rng, max(radii) * 0.5) + 0.10 * lattice_noise(scene.grid, rng, 7.0)
+    ragged = 0.20 * lattice_noise(scene.grid, rng, max(radii) * 0.5) + 0.06 * lattice_noise(scene.grid, rng, 7.0)
     reach = np.sqrt(u**2 + v**2) + ragged
     return np.asarray(expit((1 - reach) / softness), np.float32)
 
@@ -73,7 +74,7 @@ def consolidation(scene: Scene, disease: Disease, rng: np.random.Generator) -> M
     total = scene.grid.zeros()
     for side in sides_of(disease):
         radius = (25.0, 36.0, 50.0)[size_of(disease)] * float(rng.uniform(0.9, 1.1))
-        share = patch(scene, spot(scene, side, disease.place, rng), (radius, 0.85 * radius), rng, 0.11)
+        share = patch(scene, spot(scene, side, disease.place, rng), (radius, 0.85 * radius), rng, 0.15)
         share *= (scene.cavity[side] > 4) * np.float32(rng.uniform(0.6, 0.78))
         fill(scene, side, share, bronchogram=True)
         total = np.maximum(total, share)
@@ -126,7 +127,7 @@ def lesion(scene: Scene, disease: Disease, rng: np.random.Generator) -> Mask:
             bumpy = 1 + 0.09 * lattice_noise(scene.grid, rng, radius * 0.6)
             inside = 1 - (dx**2 + dy**2) / (radius * bumpy) ** 2
             thickness = np.asarray(2 * radius * np.sqrt(np.maximum(inside, 0)), np.float32)
-            shown = blur(thickness, 0.8 / scene.grid.pitch_mm) * (1.0 + 0.25 * (size == 0))
+            shown = blur(thickness, 0.8 / scene.grid.pitch_mm) * np.float32((1.8, 1.5, 1.15)[size])
             scene.extra += shown * (1 - LUNG_DENSITY)
             mask |= inside > 0
     return mask
@@ -135,7 +136,7 @@ def lesion(scene: Scene, disease: Disease, rng: np.random.Generator) -> Mask:
 def edema(scene: Scene, disease: Disease, rng: np.random.Generator) -> Mask:
     """Flood both lungs from the hila outwards: haze, thick vessels, septal lines at the bases."""
     size = size_of(disease)
-    strength = (0.17, 0.28, 0.44)[size]
+    strength = (0.20, 0.33, 0.48)[size]
     mask = np.zeros(scene.grid.shape, bool)
     cloud = Cloud(scene.grid)
     for side in sides_of(disease):
@@ -147,7 +148,7 @@ def edema(scene: Scene, disease: Disease, rng: np.random.Generator) -> Mask:
         share = np.clip(strength * (0.85 * wing + 0.36 + basal) * clouds, 0, 0.72)
         share = np.asarray(share * (scene.cavity[side] > 4), np.float32)
         fill(scene, side, share, bronchogram=False)
-        scene.vessels[side] = scene.vessels[side] * np.float32(1.35 + 0.25 * size)
+        scene.vessels[side] = scene.vessels[side] * np.float32(1.25 + 0.15 * size)
         _septal_lines(scene, cloud, side, rng, 10 + 8 * size)
         mask |= share > 0.55 * strength
     scene.extra += cloud.map()
@@ -181,17 +182,25 @@ def _plates(scene: Scene, disease: Disease, side: int, rng: np.random.Generator)
         y = base - 9 - 13 * index - float(rng.uniform(0, 5))
         middle, half = side * body.cage_half_width * float(rng.uniform(0.5, 0.68)), float(rng.uniform(22, 36))
         slope = float(rng.normal(0, 0.18))
-        ends = np.array([[middle - half, y - slope * half], [middle, y + 2], [middle + half, y + slope * half]])
-        add_tube(cloud, drawn_curve(scene.grid, ends), 3.0 + 1.1 * size)
+        ends = np.array(
+            [
+                [middle - half, y - slope * half],
+                [middle, y + float(rng.normal(1, 2.5))],
+                [middle + half, y + slope * half],
+            ]
+        )
+        curve = drawn_curve(scene.grid, ends)
+        fading = np.sin(np.pi * np.linspace(0.04, 0.96, len(curve))) ** 0.7
+        add_tube(cloud, curve, 2.6 + 0.7 * size, share=fading * float(rng.uniform(0.7, 1.0)))
     plates = blur(cloud.map(), 0.7 / scene.grid.pitch_mm) * np.clip(scene.cavity[side] / 40, 0, 1)
     # A plate is far deeper along the beam than it is high.
-    added = plates * np.float32(2.6)
+    added = plates * np.float32(1.9)
     scene.extra += added
     haze = np.clip(1 - np.abs(scene.grid.y - base) / 34, 0, 1) * (scene.cavity[side] > 4)
     near = np.exp(-(((scene.grid.x - side * body.cage_half_width * 0.55) / 46) ** 2))
-    share = np.asarray((0.16 + 0.08 * size) * haze * near, np.float32)
+    share = np.asarray((0.22 + 0.08 * size) * haze * near, np.float32)
     fill(scene, side, share, bronchogram=False)
-    return np.asarray((added > 2.5) | (share > 0.09))
+    return np.asarray((added > 2.5) | (share > 0.11))
 
 
 def _lobe(scene: Scene, disease: Disease, side: int, rng: np.random.Generator) -> Mask:

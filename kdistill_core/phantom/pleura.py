@@ -25,10 +25,10 @@ def effusion(scene: Scene, disease: Disease, rng: np.random.Generator) -> Mask:
     body, size = scene.body, size_of(disease)
     for side in sides_of(disease):
         base = body.dome_y + (body.dome_drop_left if side > 0 else 0) + 0.45 * body.angle_depth
-        height = (26.0, 64.0, 125.0)[size] * float(rng.uniform(0.9, 1.15))
+        height = (7.0, 54.0, 120.0)[size] * float(rng.uniform(0.9, 1.15))
         layered = body.view == "AP" and size > 0 and rng.random() < 0.4
         wall = cage_half_width(body, scene.grid.y) - scene.grid.x * side
-        climb = (20 + 16 * size) * np.exp(-np.maximum(wall, 0) / (16 + 8 * size))
+        climb = (38.0, 46.0, 64.0)[size] * np.exp(-np.maximum(wall, 0) / (22 + 8 * size))
         surface = base - height - climb + 4 * lattice_noise(scene.grid, rng, 60.0)
         depth = scene.grid.y - surface
         share = np.clip(depth / (22 if size else 15), 0, 1)
@@ -112,6 +112,6 @@ def _plaques(scene: Scene, disease: Disease, side: int, rng: np.random.Generator
         # Calcium gathers along the rim of a plaque, which makes it look like a holly leaf.
         total += np.asarray(np.clip((1 - reach) / 0.15, 0, 1) * (0.7 + 0.6 * np.clip(reach, 0, 1)), np.float32)
     total = total * (scene.cavity[side] > 3)
-    scene.bone += total * np.float32(2.0)
+    scene.bone += total * np.float32(2.8)
     scene.extra += total * np.float32(3.0)
     return np.asarray(total > 0.35)

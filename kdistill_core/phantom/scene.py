@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kdistill_core.phantom.body import Body
 from kdistill_core.phantom.bands import Cloud
+from kdistill_core.phantom.body import Body
 from kdistill_core.phantom.grid import Grid, Map, blur, lattice_noise
 from kdistill_core.phantom.lungs import LUNG_DENSITY, SIDES, airways, hilar_tissue, interstitium, vessels
 from kdistill_core.phantom.skeleton import Break, add_ribs, add_shoulders, spine

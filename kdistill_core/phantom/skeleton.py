@@ -63,8 +63,8 @@ def add_ribs(cloud: Cloud, body: Body, rng: np.random.Generator, breaks: tuple[B
             pieces = _pieces(curve, along, [b for b in breaks if b.side == side and b.rib == rib])
             for part, kept in pieces:
                 # Seen along its edge the thin rib would be a white line: there the beam grazes curved cortex only.
-                grazing = 1 - 0.55 * np.sin(0.1 + along[kept] * 2.35) ** 10
-                add_band(cloud, body, part, (half * taper)[kept], 6.9 * strength * grazing[:, None], 0.24, 0.22)
+                grazing = 1 - 0.6 * np.sin(0.1 + along[kept] * 2.35) ** 10
+                add_band(cloud, body, part, (half * taper)[kept], 6.2 * strength * grazing[:, None], 0.24, 0.22)
             if body.calcified_cartilage > 0.1 and 0 < rib < 9:
                 _add_cartilage(cloud, body, rib, side, calcified[index, rib])
 
@@ -76,7 +76,7 @@ def _pieces(curve: Points, along: Points, breaks: list[Break]) -> list[tuple[Poi
     pieces, low = [], -1.0
     moved = np.zeros(2)
     for fracture in [*sorted(breaks, key=lambda b: b.at), None]:
-        high = fracture.at - 0.008 if fracture else 2.0
+        high = fracture.at - 0.013 if fracture else 2.0
         kept = (along > low) & (along <= high)
         if kept.sum() > 3:
             part = curve[kept].copy()
@@ -84,7 +84,7 @@ def _pieces(curve: Points, along: Points, breaks: list[Break]) -> list[tuple[Poi
             # The free end springs towards its old course with distance.
             pieces.append((part, kept))
         if fracture:
-            low = fracture.at + 0.008
+            low = fracture.at + 0.013
             moved = moved + np.array([0.25 * fracture.side * fracture.offset, fracture.offset])
     return pieces
 

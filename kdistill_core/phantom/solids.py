@@ -168,7 +168,9 @@ def lung_cavity(body: Body, grid: Grid, side: int, change: Deformation) -> Map:
     medial = peak - (peak - 3) * np.sqrt(1 - (1 - below_apex) ** 2.2)
     span = np.where(x > peak, np.maximum(lateral - peak, 1e-3), np.maximum(peak - medial, 1e-3))
     depth = body.cage_depth * (0.42 + 0.58 * np.sqrt(np.clip((y - body.apex_y) / 130, 0, 1)))
-    cross = np.maximum(1 - np.abs((x - peak) / span) ** 2.3, 0) ** (1 / 2.3)
+    # Towards the midline the lung thins out gradually in front of the spine and behind the heart.
+    power = np.where(x > peak, np.float32(2.3), np.float32(1.55))
+    cross = np.maximum(1 - np.abs((x - peak) / span) ** power, 0) ** (1 / power)
     cavity = np.where(y > body.apex_y, depth * cross, 0)
     # Below the dome's tangent the beam passes ever more diaphragm: the chord of a sphere of this radius.
     sunk = np.maximum(y - dome_tops(body, grid, side, change), 0)
