@@ -69,7 +69,7 @@ def rationale(rows, author: RationaleAuthor, provenance: Provenance) -> Rational
     return Rationale(text.rstrip(), author, tuple(sentences), tuple(tokens), provenance)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def radiograph() -> Radiograph:
     rows, columns = 300, 240
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
@@ -88,7 +88,7 @@ def radiograph() -> Radiograph:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def explanation(radiograph) -> Explanation:
     provenance = Provenance(
         "student-demo", "0.1.0", "b" * 64, "c" * 64, "", 7, "0.1.0", "2026-11-23T19:00:00Z", "cpu", "float32"
@@ -129,7 +129,7 @@ def explanation(radiograph) -> Explanation:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def maps(radiograph) -> tuple[SaliencyMap, ...]:
     y, x = np.mgrid[0 : radiograph.rows, 0 : radiograph.columns]
     blob = np.exp(-((x - 170.0) ** 2 + (y - 220.0) ** 2) / 900).astype(np.float32)

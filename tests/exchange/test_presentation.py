@@ -1,0 +1,118 @@
+"""What a reader is shown of both texts and how they compare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kdistill_core.conditions import Condition, State
+from kdistill_core.exchange.presentation import (
+    author_line,
+    by_probability,
+    image_line,
+    said_of,
+    student_passages,
+    target_line,
+    teacher_passages,
+)
+from kdistill_core.records import (
+    Comparison,
+    Finding,
+    Match,
+    RationaleAuthor,
+    SaliencyTarget,
+    Sentence,
+    Spacing,
+    SpacingSource,
+    Span,
+    TargetKind,
+    Verdict,
+)
+
+
+@pytest.mark.parametrize("side", ["student", "teacher"])
+def test_the_passages_hold_every_word_in_its_order(explanation, side):
+    passages = {"student": student_passages, "teacher": teacher_passages}[side](explanation)
+    words = " ".join(passage.text for passage in passages).split()
+    assert words == getattr(explanation, side).text.split()
+
+
+def test_words_outside_every_sentence_are_kept(explanation):
+    text = "Preface. One sentence. And an afterthought"
+    student = replace(explanation.student, text=text, sentences=(Sentence(Span(9, 22)),), tokens=())
+    passages = student_passages(replace(explanation, student=student, comparison=Comparison()))
+    assert [passage.text for passage in passages] == ["Preface.", "One sentence.", "And an afterthought"]
+    assert [passage.sentence for passage in passages] == [None, 0, None]
+
+
+def test_a_text_without_sentences_is_one_passage(explanation):
+    student = replace(explanation.student, text="All of it.", sentences=())
+    assert [p.text for p in student_passages(replace(explanation, student=student))] == ["All of it."]
+
+
+def test_each_sentence_bears_its_verdict_and_its_partner(explanation):
+    seen = [(p.verdict, p.partners) for p in student_passages(explanation)]
+    assert seen == [
+        (Verdict.AGREED, (0,)),
+        (Verdict.AGREED, (1,)),
+        (Verdict.CONTRADICTED, (2,)),
+        (Verdict.ONLY_STUDENT, ()),
+    ]
+    assert [p.verdict for p in teacher_passages(explanation)][3] is Verdict.ONLY_TEACHER
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_contradiction_is_shown_even_where_another_sentence_agrees(explanation, order):
+    matches = (Match(Verdict.AGREED, None, 0, 0), Match(Verdict.CONTRADICTED, None, 0, 2))[::order]
+    first = student_passages(replace(explanation, comparison=Comparison(matches)))[0]
+    assert first.verdict is Verdict.CONTRADICTED
+    assert first.partners == (0, 2)
+
+
+def test_a_library_text_says_that_it_was_written_earlier(explanation):
+    assert author_line(explanation.teacher) == ("From the rationale library, written earlier by SmolLM2-135M-Instruct")
+
+
+def test_a_knowledge_base_text_claims_no_language_model(explanation):
+    line = author_line(replace(explanation.teacher, author=RationaleAuthor.KNOWLEDGE))
+    assert "not written by a language model" in line
+    assert "SmolLM2" not in line
+
+
+@pytest.mark.parametrize(
+    ("spacing", "said"),
+    [
+        (Spacing(0.2, 0.1, SpacingSource.CALIBRATED), "0.1 × 0.2 mm a pixel"),
+        (Spacing(0.2, 0.1, SpacingSource.DETECTOR), "0.1 × 0.2 mm (detector) a pixel"),
+        (Spacing(), "pixel spacing unknown"),
+    ],
+)
+def test_lengths_say_where_they_come_from(explanation, spacing, said):
+    assert image_line(replace(explanation.image, spacing=spacing)).endswith(said)
+
+
+def test_positive_findings_come_first_then_the_likelier():
+    findings = (
+        Finding(Condition.EDEMA, State.NEGATIVE, 0.6),
+        Finding(Condition.FRACTURE, State.POSITIVE, 0.3),
+        Finding(Condition.PNEUMONIA, State.POSITIVE, 0.5),
+        Finding(Condition.NO_FINDING, State.BLANK),
+    )
+    assert [finding.condition for finding in by_probability(findings)] == [
+        Condition.PNEUMONIA,
+        Condition.FRACTURE,
+        Condition.EDEMA,
+        Condition.NO_FINDING,
+    ]
+
+
+def test_a_word_target_quotes_the_word(explanation):
+    target = SaliencyTarget(TargetKind.WORD, span=explanation.student.tokens[4].span)
+    assert target_line(target, explanation.student) == "word “pleural”"
+
+
+def test_a_maps_own_note_replaces_its_peak(maps):
+    assert said_of(maps[0]) == "strongest at column 170, row 220"
+    empty = replace(maps[0], peak=(-1.0, -1.0), note="Nothing in the image spoke for it.")
+    assert said_of(empty) == "Nothing in the image spoke for it."
