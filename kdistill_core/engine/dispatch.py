@@ -24,7 +24,9 @@ from kdistill_core.engine.messages import (
     Explain,
     Failed,
     LoadModels,
+    Progress,
     Shutdown,
+    Stage,
 )
 from kdistill_core.errors import Canceled as CanceledError
 from kdistill_core.errors import KDistillError
@@ -103,6 +105,8 @@ class Dispatcher:
 
     def _perform(self, request: AnyRequest) -> None:
         if self._performer is None:
+            # Making it imports the model libraries, which takes seconds.
+            self._emit(Progress(request.id, Stage.LOADING))
             self._performer = self._make_performer()
         check = lambda: self._check(request.id)  # noqa: E731
         match request:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
+from torch import Tensor
 
 from kdistill_core.conditions import Condition, State
 from kdistill_core.engine.cases import Case
@@ -26,6 +28,7 @@ from kdistill_core.records import (
     RationaleAuthor,
 )
 from kdistill_core.student.decisions import findings as decide
+from kdistill_core.student.decisions import most_specific
 from kdistill_core.student.modeling import ImageEncoding
 
 _DECLINED_ADVICE = "This program explains frontal chest radiographs (PA or AP) only; open one of those."
@@ -59,7 +62,7 @@ def explain_case(
     watcher.check()
     watcher.on_stage(Stage.LOOKING)
     encoding = _look(models, case)
-    findings = decide(models.student, encoding.condition_logits[0].float())
+    findings = decide(models.student, cast("Tensor", encoding.condition_logits)[0].float())
     watcher.on_findings(findings)
     watcher.on_stage(Stage.WRITING)
     writing = write_rationale(
@@ -82,7 +85,7 @@ def explain_case(
         provenance=provenance,
         complete=writing.complete,
     )
-    teacher = models.library.compose(findings)
+    teacher = models.library.compose(most_specific(findings))
     watcher.check()
     return Explanation(
         image=_summary(radiograph),
@@ -110,13 +113,19 @@ def _with_text(finding: Finding, written: Finding | None) -> Finding:
 
 
 def _warnings(findings: tuple[Finding, ...], written: dict[Condition, Finding], writing: Writing) -> tuple[str, ...]:
+    """Return where the student's findings and its text part ways, for the reader to know."""
     warnings = [] if writing.complete else ["The student's rationale ran into its length limit and is not complete."]
-    for finding in findings:
-        said = written[finding.condition].state if finding.condition in written else State.BLANK
-        if finding.state is State.POSITIVE and said in (State.BLANK, State.NEGATIVE):
-            warnings.append(f"The findings hold {finding.condition}, but the written rationale does not assert it.")
-        elif finding.state is State.NEGATIVE and said is State.POSITIVE:
-            warnings.append(f"The written rationale asserts {finding.condition}, which is below its threshold.")
+    asserted = {condition for condition, said in written.items() if said.state in (State.POSITIVE, State.UNCERTAIN)}
+    warnings += [
+        f"The findings hold {finding.condition}, but the written rationale does not assert it."
+        for finding in most_specific(findings)
+        if finding.condition not in asserted
+    ]
+    warnings += [
+        f"The written rationale asserts {finding.condition}, which the findings do not hold."
+        for finding in findings
+        if finding.state is State.NEGATIVE and finding.condition in asserted
+    ]
     return tuple(warnings)
 
 

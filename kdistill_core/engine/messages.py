@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True, tag_field="type"):
     id: str
 
 
-class LoadModels(Request, tag="load"):
+class LoadModels(Request, frozen=True, tag="load"):
     """Load and warm up. ``student`` and ``teacher`` are folders; None means the bundled ones."""
 
     student: str | None = None
@@ -40,7 +40,7 @@ class LoadModels(Request, tag="load"):
     precision: str = "auto"
 
 
-class Explain(Request, tag="explain"):
+class Explain(Request, frozen=True, tag="explain"):
     """Explain one image: findings first, then the student's rationale token by token, then the teacher's."""
 
     source: ImageSource
@@ -48,7 +48,7 @@ class Explain(Request, tag="explain"):
     max_new_tokens: int = 320
 
 
-class Attribute(Request, tag="attribute"):
+class Attribute(Request, frozen=True, tag="attribute"):
     """Compute a saliency map for a target of an explanation made earlier by request ``explanation_id``.
 
     ``explanation`` is for an engine that has not made it itself or has lost it: one that was just started, or an
@@ -61,13 +61,13 @@ class Attribute(Request, tag="attribute"):
     explanation: Explanation | None = None
 
 
-class Cancel(Request, tag="cancel"):
+class Cancel(Request, frozen=True, tag="cancel"):
     """Stop request ``target_id`` at the next token or step; answered by ``Canceled`` for that request."""
 
     target_id: str
 
 
-class Shutdown(Request, tag="shutdown"):
+class Shutdown(Request, frozen=True, tag="shutdown"):
     """End the worker, whatever it is doing."""
 
 
@@ -80,7 +80,7 @@ class Event(msgspec.Struct, frozen=True, tag_field="type"):
     id: str
 
 
-class Loaded(Event, tag="loaded"):
+class Loaded(Event, frozen=True, tag="loaded"):
     """The models are ready; names of both, and the device and precision that were chosen."""
 
     student: str
@@ -90,27 +90,27 @@ class Loaded(Event, tag="loaded"):
     methods: dict[str, tuple[str, ...]]  # saliency methods by target kind, the default first
 
 
-class Progress(Event, tag="progress"):
+class Progress(Event, frozen=True, tag="progress"):
     """What the engine is busy with, sent when a stage begins and as it goes on."""
 
     stage: Stage
     fraction: float | None = None  # None: no estimate
 
 
-class FindingsReady(Event, tag="findings"):
+class FindingsReady(Event, frozen=True, tag="findings"):
     """The student's findings with calibrated probabilities, in the order of ``CONDITIONS``."""
 
     findings: tuple[Finding, ...]
 
 
-class TextStreamed(Event, tag="text"):
+class TextStreamed(Event, frozen=True, tag="text"):
     """A further piece of the student's rationale; ``start`` is its first character's offset."""
 
     start: int
     text: str
 
 
-class Explained(Event, tag="explained"):
+class Explained(Event, frozen=True, tag="explained"):
     """The whole explanation; its student text is what was streamed."""
 
     explanation: Explanation
@@ -124,7 +124,7 @@ class SharedArray(msgspec.Struct, frozen=True):
     shape: tuple[int, ...]
 
 
-class Attributed(Event, tag="attributed"):
+class Attributed(Event, frozen=True, tag="attributed"):
     """A saliency map, float32 [rows, columns] of the original image in [0, 1]; all zero where nothing counted."""
 
     values: SharedArray
@@ -135,25 +135,25 @@ class Attributed(Event, tag="attributed"):
     note: str = ""  # what has to be said of the map in plain words
 
 
-class Declined(Event, tag="declined"):
+class Declined(Event, frozen=True, tag="declined"):
     """The image is not a frontal chest radiograph as far as the program can tell; nothing was explained."""
 
     reason: str
     advice: str = ""
 
 
-class Canceled(Event, tag="canceled"):
+class Canceled(Event, frozen=True, tag="canceled"):
     """The request was canceled and will not be answered otherwise."""
 
 
-class Failed(Event, tag="failed"):
+class Failed(Event, frozen=True, tag="failed"):
     """The request could not be carried out; the engine stays ready for the next."""
 
     problem: str
     advice: str = ""
 
 
-class WorkerDied(Event, tag="died"):
+class WorkerDied(Event, frozen=True, tag="died"):
     """Made by the client, not the worker: the process ended by itself. A new one is started for the next request."""
 
     problem: str

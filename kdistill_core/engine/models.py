@@ -73,7 +73,7 @@ def load_models(
     _check_weights(folder)
     model, processor = load_student(folder, dtype=placement.dtype)
     library = RationaleLibrary.load(None if teacher is None else Path(teacher) / _LIBRARY_FILE)
-    model.to(placement.device)
+    model.to(placement.device)  # type: ignore[arg-type] # transformers' wrapper loses the signature of Module.to
     models = Models(
         student=model,
         processor=processor,

@@ -48,14 +48,15 @@ def write_rationale(
     student, device = models.student, models.placement.device
     start = models.processor(text="").to(device)
     taken = student.config.prefix_length + start["input_ids"].shape[1]
-    count = min(max_new_tokens, student.config.text_config.max_position_embeddings - taken)
+    longest: int = student.config.text_config.max_position_embeddings  # type: ignore[union-attr] # set by now
+    count = min(max_new_tokens, longest - taken)
     if count < 1:
         raise EngineError("A rationale of no tokens was asked for.", "Ask for at least 1 new token.")
     chosen = _ChosenLogProbabilities()
     pen = _Pen(models, chosen, on_text, check)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.inference_mode():
         torch.manual_seed(seed)
-        student.generate(
+        student.generate(  # type: ignore[misc] # its annotation names a protocol that no model fulfills
             **start,
             prefix_embeds=student.prefix(encoding),
             max_new_tokens=count,
@@ -65,7 +66,7 @@ def write_rationale(
     return pen.writing()
 
 
-class _ChosenLogProbabilities(LogitsProcessor):  # type: ignore[misc]
+class _ChosenLogProbabilities(LogitsProcessor):
     """Keeps the latest step's distribution; it changes nothing."""
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class _ChosenLogProbabilities(LogitsProcessor):  # type: ignore[misc]
         return None if self._latest is None else float(self._latest[0].float().log_softmax(-1)[token_id])
 
 
-class _Pen(BaseStreamer):  # type: ignore[misc]
+class _Pen(BaseStreamer):
     """Receives tokens from ``generate``: the prompt first, then each new one."""
 
     def __init__(

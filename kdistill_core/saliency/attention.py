@@ -6,6 +6,7 @@ It shows what the query read, not what raised or lowered its score (Jain and Wal
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -21,5 +22,5 @@ def attribute(model: StudentModel, pixel_values: Tensor, target: Target, check: 
     if not isinstance(target, ConditionTarget):
         raise SaliencyError("The condition queries' attention explains conditions only.")
     check()
-    attention: Tensor = model.encode(pixel_values).condition_attention
+    attention = cast("Tensor", model.encode(pixel_values).condition_attention)
     return attention[0, target.index]

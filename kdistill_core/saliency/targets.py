@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ class ConditionTarget:
 
     def score(self, model: StudentModel, pixel_values: Tensor) -> Tensor:
         """Return the score of each image, float [B]; pixel_values: float [B, 1, S, S]."""
-        logits: Tensor = model.encode(pixel_values).condition_logits
+        logits = cast("Tensor", model.encode(pixel_values).condition_logits)
         return logits[:, self.index]
 
 
