@@ -90,6 +90,9 @@ class MainWindow(QMainWindow):
         self.columns.replaceWidget(0, self.studies)
         self.columns.replaceWidget(2, self.reading)
         self.columns.setSizes(sizes)
+        # From left to right, as the eye goes.
+        self.setTabOrder(self.studies.tree, self.canvas)
+        self.setTabOrder(self.canvas, self.reading.findings.order)
         for splitter in self._splitters()[1:]:
             if splitter.objectName() in self.settings.splitters:
                 splitter.setSizes(self.settings.splitters[splitter.objectName()])

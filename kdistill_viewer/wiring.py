@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from kdistill_core.imaging.entries import SkippedFile
 from kdistill_core.records import SaliencyMap, SaliencyTarget, TargetKind
-from kdistill_viewer.canvas import OverlayStyle, PointerReading
+from kdistill_viewer.canvas import CanvasError, OverlayStyle, PointerReading
 from kdistill_viewer.settings import OverlaySettings
 from kdistill_viewer.state.case import Case, Phase, condition_target, target_title
 from kdistill_viewer.state.notices import Notice, NoticeKind
-from kdistill_viewer.state.studies import StudyImage
+from kdistill_viewer.state.studies import StudyImage, skipped_line
 
 if TYPE_CHECKING:
     from kdistill_viewer.main_window import MainWindow
@@ -58,8 +58,7 @@ class _Images:
 
     def _tell_nothing_found(self, skipped: tuple[SkippedFile, ...]) -> None:
         if len(skipped) == 1:
-            name = Path(skipped[0].path).name
-            notice = Notice(NoticeKind.PROBLEM, f"{name} could not be opened. {skipped[0].reason}")
+            notice = Notice(NoticeKind.PROBLEM, skipped_line(skipped[0]))
         elif skipped:
             problem = f"None of the {len(skipped)} files could be opened."
             notice = Notice(NoticeKind.PROBLEM, problem, "The list on the left says why.")
@@ -140,8 +139,12 @@ class _OverlayWiring:
         case = self._state.session.case
         if values is None or case is None or case.radiograph is None or not case.revealed:
             self._window.canvas.set_overlay(None)
-        else:
+            return
+        try:
             self._window.canvas.set_overlay(values, self._words(values.target, case))
+        except CanvasError as error:
+            self._window.canvas.set_overlay(None)
+            self._window.show_notice(Notice(NoticeKind.PROBLEM, error.problem, error.advice))
 
     def _words(self, target: SaliencyTarget, case: Case) -> str:
         return "" if target.kind is TargetKind.CONDITION else target_title(target, case.text)

@@ -40,6 +40,7 @@ class RationaleView(QTextEdit):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setReadOnly(True)
+        self.setTabChangesFocus(True)
         self.setAcceptDrops(False)
         self.setAccessibleName(name)
         self.setMouseTracking(True)

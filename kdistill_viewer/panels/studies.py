@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QLabel,
@@ -18,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from kdistill_core.imaging.entries import SkippedFile
 from kdistill_core.records import ImageSource
-from kdistill_viewer.state.studies import Studies, StudyImage, image_title, patient_title, study_title
+from kdistill_viewer.state.studies import Studies, StudyImage, image_title, patient_title, skipped_line, study_title
 
 _SOURCE_ROLE = int(Qt.ItemDataRole.UserRole)
 
@@ -76,8 +74,7 @@ class StudiesPanel(QWidget):
     def add_skipped(self, skipped: tuple[SkippedFile, ...]) -> None:
         """List files that could not be read, each with its reason."""
         for item in skipped:
-            name = Path(item.path).name or item.path
-            line = QListWidgetItem(f"{name}: {item.reason}" if name else item.reason)
+            line = QListWidgetItem(skipped_line(item))
             line.setToolTip(item.path)
             self.skipped_list.addItem(line)
         self._show_skipped_count()

@@ -169,3 +169,9 @@ def image_title(image: StudyImage) -> str:
     if entry.frames > 1:
         parts.append(f"frame {image.source.frame + 1} of {entry.frames}")
     return " \N{MIDDLE DOT} ".join(part for part in parts if part)
+
+
+def skipped_line(item: SkippedFile) -> str:
+    """Return why a file was passed over, with its name once."""
+    name = Path(item.path).name or item.path
+    return item.reason if not name or name in item.reason else f"{name}: {item.reason}"

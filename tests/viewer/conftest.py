@@ -192,9 +192,10 @@ class FakeEngine:
         for start in range(0, len(text), 20):
             self.on_event(TextStreamed(request.id, start, text[start : start + 20]))
 
-    def attribute(self, request: Attribute) -> None:
-        values = np.zeros((ROWS, COLUMNS), np.float32)
-        values[40:50, 25:35] = 1.0
+    def attribute(self, request: Attribute, values: np.ndarray | None = None) -> None:
+        if values is None:
+            values = np.zeros((ROWS, COLUMNS), np.float32)
+            values[40:50, 25:35] = 1.0
         self.on_event(
             Attributed(
                 request.id,

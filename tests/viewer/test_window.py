@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage
@@ -24,6 +25,7 @@ from kdistill_viewer.state.app_state import AppState, Services
 from kdistill_viewer.state.case import Phase, condition_target
 from kdistill_viewer.state.engine_link import ModelChoice
 
+ROWS, COLUMNS = 60, 40  # of the fake engine's maps and the fixture's radiographs
 PATIENT = Patient(id="P-17", name="Doe^Jane")
 
 
@@ -248,6 +250,17 @@ def test_a_failed_overlay_leaves_the_text_and_offers_to_try_again(qtbot, make_wi
     assert "moderate" in window.reading.rationales.student.view.toPlainText()
 
 
+def test_an_overlay_that_does_not_fit_the_image_is_told_and_not_shown(qtbot, make_window, engines):
+    window = make_window()
+    explained(qtbot, window)
+    engines.last.answers = False
+    click_word(window, "moderate")
+    request = engines.last.of(Attribute)[-1]
+    engines.last.attribute(request, np.ones((COLUMNS, ROWS), np.float32))
+    qtbot.waitUntil(window.messages.isVisible)
+    assert "overlay" in window.messages.text().lower()
+
+
 def test_files_that_cannot_be_read_are_listed_with_their_reasons(qtbot, window):
     window.open_paths([Path("a.dcm"), Path("broken1.dcm"), Path("broken2.dcm")])
     qtbot.waitUntil(lambda: window.studies.skipped_list.count() == 2)
@@ -261,7 +274,7 @@ def test_files_that_cannot_be_read_are_listed_with_their_reasons(qtbot, window):
 def test_a_single_file_that_cannot_be_opened_is_told_at_once(qtbot, window):
     window.open_paths([Path("broken.dcm")])
     qtbot.waitUntil(window.messages.isVisible)
-    assert window.messages.text() == "broken.dcm could not be opened. It is cut short."
+    assert window.messages.text() == "broken.dcm: It is cut short."
 
 
 def test_pixels_that_cannot_be_read_are_told_where_the_image_would_be(qtbot, make_window):
