@@ -14,7 +14,7 @@ from kdistill_core.phantom.body import Body, draw_body, field
 from kdistill_core.phantom.chest_wall import cardiac_silhouette, deformation, fracture, rib_breaks
 from kdistill_core.phantom.devices import device
 from kdistill_core.phantom.disease import IMPLIES, Disease, complete, draw_diseases, truth
-from kdistill_core.phantom.display import encode, marked, optical_density, process
+from kdistill_core.phantom.display import encode, marked, masked, optical_density, process
 from kdistill_core.phantom.errors import PhantomError
 from kdistill_core.phantom.opacities import atelectasis, consolidation, edema, lesion, opacity, pneumonia
 from kdistill_core.phantom.physics import Acquisition, add_scatter, draw_acquisition, expose, transmitted
@@ -97,7 +97,7 @@ def simulate(
     signal = expose(scene.water(), scene.bone, scene.metal, grid, acquisition, streams["noise"])
     density = optical_density(signal)
     values = process(density, grid, acquisition, reference)
-    pixels = encode(marked(values, grid, acquisition), acquisition)
+    pixels = encode(marked(masked(values, grid, acquisition), grid, acquisition), acquisition)
     found = truth(diseases)
     report, reported = write_report(found, diseases, body, streams["report"], style)
     radiograph = _radiograph(pixels, seed, body, acquisition, grid.pitch_mm)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from kdistill_core.phantom.grid import Grid, Map, blur
-from kdistill_core.phantom.physics import Acquisition
+from kdistill_core.phantom.physics import Acquisition, open_field
 
 MAXIMUM = 4095
 
@@ -32,7 +32,7 @@ def process(density: Map, grid: Grid, acquisition: Acquisition, reference: tuple
     span = (dense - lung) * keep
     position = (values - middle) / max(span, 0.2) * acquisition.contrast + acquisition.brightness
     # Slope and middle bring lung and mediastinum to the gray values of the public NIH radiographs (medians 0.38, 0.75).
-    return np.asarray(1 / (1 + np.exp(-1.75 * (position + 0.17))), np.float32)
+    return np.asarray(1 / (1 + np.exp(-1.55 * (position + 0.12))), np.float32)
 
 
 def encode(values: Map, acquisition: Acquisition) -> Map:
@@ -50,6 +50,13 @@ _LETTERS = {
         [(0.45, 0.5), (0.85, 1.0)],
     ],
 }
+
+
+def masked(values: Map, grid: Grid, acquisition: Acquisition) -> Map:
+    """Return ``values`` with what lies outside the collimator blackened, where the console does that."""
+    if acquisition.collimation is None or acquisition.collimated_white:
+        return values
+    return values * open_field(grid, acquisition.collimation)
 
 
 def marked(values: Map, grid: Grid, acquisition: Acquisition) -> Map:

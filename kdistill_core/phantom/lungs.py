@@ -45,7 +45,7 @@ def _tree(body: Body, grid: Grid, rng: np.random.Generator, side: int) -> list[t
     # Angles from straight up, turning outwards: to the apex, the flank and the base.
     angle = np.linspace(0.12, 2.86, trunks) + rng.normal(0, 0.08, trunks)
     origin = start + rng.normal(0, 1, (trunks, 2)) * np.array([4.0, 8.0])
-    radius = rng.uniform(2.3, 4.2, trunks) * np.where(angle > 1.9, 1.2, 0.9)
+    radius = rng.uniform(2.2, 4.0, trunks) * np.where(angle > 1.9, 1.3, 0.84)
     length = rng.uniform(22, 38, trunks)
     pieces = []
     for _ in range(7):
@@ -99,17 +99,17 @@ def airway_courses(body: Body, displacement_mm: float) -> list[tuple[Points, flo
     top = body.apex_y - 75
     carina = np.array([move - 2, -4.0])
     trachea = np.array([[x - 1, top], [x, (top - 40) / 2 - 30], [x - 2.5, -42], carina])
-    right = np.array([carina + [0, -4], carina + [-14, 14], carina + [-26, 25]])
-    left = np.array([carina + [0, -4], carina + [18, 13], carina + [38, 24]])
-    lower_right = np.array([carina + [-26, 25], carina + [-33, 40], carina + [-38, 58]])
-    lower_left = np.array([carina + [38, 24], carina + [42, 40], carina + [47, 56]])
+    right = carina + np.array([[0, -4], [-14, 14], [-26, 25]])
+    left = carina + np.array([[0, -4], [18, 13], [38, 24]])
+    lower_right = carina + np.array([[-26, 25], [-33, 40], [-38, 58]])
+    lower_left = carina + np.array([[38, 24], [42, 40], [47, 56]])
     return [(trachea, radius), (right, 6.6), (left, 5.8), (lower_right, 4.2), (lower_left, 4.0)]
 
 
 def interstitium(grid: Grid, rng: np.random.Generator) -> Map:
     """Return relative variations of lung density, zero on average, from lobules down to single pixels."""
     total = 0.055 * lattice_noise(grid, rng, 42.0)
-    scales = ((16.0, 0.05), (7.0, 0.06), (3.6, 0.07), (1.8, 0.06))
+    scales = ((16.0, 0.045), (7.0, 0.05), (3.6, 0.06), (1.8, 0.06))
     for (scale, strength), stream in zip(scales, rng.spawn(len(scales)), strict=True):
         if scale > 0.9 * grid.pitch_mm:
             total = total + strength * lattice_noise(grid, stream, scale)

@@ -143,7 +143,7 @@ def edema(scene: Scene, disease: Disease, rng: np.random.Generator) -> Mask:
         x, y = hilum(scene.body, side)
         reach = np.sqrt(((scene.grid.x - x) / 58) ** 2 + ((scene.grid.y - y - 14) / 74) ** 2)
         wing = np.exp(-((reach / 1.05) ** 2.6))
-        clouds = np.clip(1 + 0.32 * lattice_noise(scene.grid, rng, 13.0), 0.2, 1.8)
+        clouds = np.clip(1 + 0.24 * lattice_noise(scene.grid, rng, 13.0), 0.2, 1.8)
         basal = np.clip((scene.grid.y - y) / 110, 0, 1) * 0.35
         share = np.clip(strength * (0.85 * wing + 0.36 + basal) * clouds, 0, 0.72)
         share = np.asarray(share * (scene.cavity[side] > 4), np.float32)

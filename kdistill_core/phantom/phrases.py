@@ -182,7 +182,8 @@ OVERCALLS: list[tuple[Condition, Phrase]] = [
 IRRELEVANT = (
     "Degenerative changes of the thoracic spine are noted.", "The aorta is tortuous.", "Low lung volumes.",
     "Comparison is limited by differences in technique.", "No free air under the diaphragm.",
-    "The patient is rotated.", "Visualized upper abdomen is unremarkable.", "Atherosclerotic calcification of the aorta.",
+    "The patient is rotated.", "Visualized upper abdomen is unremarkable.",
+    "Atherosclerotic calcification of the aorta.",
     "Overlying soft tissues limit evaluation of the bases.", "Mild dextroscoliosis.",
 )  # fmt: skip
 INDICATIONS = (

@@ -47,9 +47,9 @@ def pneumothorax(scene: Scene, disease: Disease, rng: np.random.Generator) -> Ma
     size = size_of(disease)
     for side in sides_of(disease):
         shrink_x = (0.86, 0.74, 0.52)[size] * float(rng.uniform(0.97, 1.03))
-        shrink_y = (0.84, 0.76, 0.58)[size]
+        shrink_y = (0.87, 0.81, 0.68)[size]
         x, y = hilum(scene.body, side)
-        y += 34
+        y += 62
         row = ((scene.grid.y - y) / shrink_y + y - float(scene.grid.y[0, 0])) / scene.grid.pitch_mm
         column = ((scene.grid.x - x) / shrink_x + x - float(scene.grid.x[0, 0])) / scene.grid.pitch_mm
         coordinates = np.stack(np.broadcast_arrays(row, column))

@@ -64,7 +64,7 @@ def add_ribs(cloud: Cloud, body: Body, rng: np.random.Generator, breaks: tuple[B
             for part, kept in pieces:
                 # Seen along its edge the thin rib would be a white line: there the beam grazes curved cortex only.
                 grazing = 1 - 0.6 * np.sin(0.1 + along[kept] * 2.35) ** 10
-                add_band(cloud, body, part, (half * taper)[kept], 6.2 * strength * grazing[:, None], 0.24, 0.22)
+                add_band(cloud, body, part, (half * taper)[kept], 5.5 * strength * grazing[:, None], 0.24, 0.22)
             if body.calcified_cartilage > 0.1 and 0 < rib < 9:
                 _add_cartilage(cloud, body, rib, side, calcified[index, rib])
 
