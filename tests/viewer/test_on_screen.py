@@ -61,7 +61,8 @@ def test_files_dropped_anywhere_are_opened(qtbot, window, tmp_path, place):
 
 def test_tab_reaches_image_findings_and_both_rationales(qtbot, window):
     window.open_paths([Path("a.dcm")])
-    qtbot.waitUntil(lambda: window.state.session.case and window.state.session.case.phase is Phase.EXPLAINED)
+    qtbot.waitUntil(lambda: window.state.session.case is not None)
+    qtbot.waitUntil(lambda: window.state.session.case.phase is Phase.EXPLAINED)
     window.activateWindow()
     window.canvas.setFocus()
     qtbot.waitUntil(window.canvas.hasFocus)
