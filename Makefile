@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.packages-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint benchmark schema outcomes clean distclean
+.PHONY: help setup system-packages demo test lint benchmark schema cases outcomes clean distclean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ benchmark: setup ## Measure speed; prints its figures
 
 schema: setup ## Write the JSON Schemas of the records to docs/schema/
 	$(BIN)/kdistill schema --out docs/schema
+
+cases: setup ## Simulate the bundled cases again into resources/cases/
+	$(BIN)/python tools/make_cases.py
+
+outcomes: setup ## Run `kdistill explain` on files of every kind and write docs/outcomes.md
+	$(BIN)/python tools/explain_outcomes.py
 
 clean: ## Remove caches, builds and demo-output/
 	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
