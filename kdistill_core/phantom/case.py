@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kdistill_core.conditions import CONDITIONS, Condition, State
+from kdistill_core.conditions import CONDITIONS, Condition
 from kdistill_core.phantom.body import Body, draw_body, field
 from kdistill_core.phantom.chest_wall import cardiac_silhouette, deformation, fracture, rib_breaks
 from kdistill_core.phantom.devices import device
@@ -180,8 +180,3 @@ def _radiograph(
         manufacturer="K-Distill phantom",
         burned_in_annotation=False,
     )
-
-
-def finding_states(findings: Sequence[Finding]) -> dict[Condition, State]:
-    """Return the state per condition."""
-    return {finding.condition: finding.state for finding in findings}

@@ -95,7 +95,10 @@ def _pacemaker(scene: Scene, disease: Disease, rng: np.random.Generator, metal: 
     core = np.clip((0.72 - (dx**3.2 + (dy * 1.35 - 0.2) ** 4) ** (1 / 3.2)) * 14 / scene.grid.pitch_mm, 0, 1)
     vein = [(box[0] - side * 16, box[1] - 22), (x + side * 52, top + 24), (x + side * 16, top + 40)]
     cava = [(x - 20, top + 72), (x - 24, 18)]
-    ends = [[(x - 30, 62), (x + 16, 98), (x + 46, body.dome_y - 8)], [(x - 36, 52), (x - 44, 66), (x - 26, 74)]]
+    ends: list[list[tuple[float, float]]] = [
+        [(x - 30, 62), (x + 16, 98), (x + 46, body.dome_y - 8)],
+        [(x - 36, 52), (x - 44, 66), (x - 26, 74)],
+    ]
     for end in ends[: 1 + int(rng.random() < 0.65)]:
         curve = _line(scene, [*vein, *cava, *end])
         add_tube(metal, curve, 1.05, share=0.42)

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    UID,
     ComputedRadiographyImageStorage,
     DigitalXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
@@ -17,7 +18,7 @@ from pydicom.uid import (
 
 from kdistill_core.records import Radiograph
 
-_IMPLEMENTATION_UID = "2.25.302715923687046229174925310186311"
+_IMPLEMENTATION_UID = UID("2.25.302715923687046229174925310186311")
 
 
 def code(value: str, scheme: str, meaning: str) -> Dataset:
@@ -34,7 +35,7 @@ def write_dicom(radiograph: Radiograph, path: Path) -> None:
     meta.MediaStorageSOPClassUID = (
         DigitalXRayImageStorageForPresentation if digital else ComputedRadiographyImageStorage
     )
-    meta.MediaStorageSOPInstanceUID = radiograph.instance_uid
+    meta.MediaStorageSOPInstanceUID = UID(radiograph.instance_uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = _IMPLEMENTATION_UID
     meta.ImplementationVersionName = "KDISTILL_PHANTOM"

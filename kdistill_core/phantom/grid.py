@@ -117,7 +117,7 @@ def lattice_noise(grid: Grid, rng: np.random.Generator, scale_mm: float) -> Map:
 def _blur_matrix(samples: int, sigma: float) -> NDArray[np.float32]:
     distance = np.arange(samples)[:, None] - np.arange(samples)[None, :]
     weights = np.exp(-0.5 * (distance / sigma) ** 2)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 def blur(values: Map, sigma_pixels: float) -> Map:
@@ -134,8 +134,8 @@ def blur(values: Map, sigma_pixels: float) -> Map:
         return np.asarray(_blur_matrix(values.shape[0], sigma) @ values @ _blur_matrix(values.shape[1], sigma).T)
     small = _average(values, shrink)
     sigma = round(sigma_pixels / shrink, 1)
-    small = _blur_matrix(small.shape[0], sigma) @ small @ _blur_matrix(small.shape[1], sigma).T
-    return _enlarge(small, shrink, values.shape)
+    blurred = _blur_matrix(small.shape[0], sigma) @ small @ _blur_matrix(small.shape[1], sigma).T
+    return _enlarge(np.asarray(blurred, np.float32), shrink, values.shape)
 
 
 def _average(values: Map, factor: int) -> Map:
@@ -149,7 +149,7 @@ def _average(values: Map, factor: int) -> Map:
 def _linear_matrix(samples: int, nodes: int, factor: int) -> NDArray[np.float32]:
     position = (np.arange(samples) - (factor - 1) / 2) / factor
     position = np.clip(position, 0, nodes - 1)
-    return np.maximum(1 - np.abs(position[:, None] - np.arange(nodes)[None, :]), 0).astype(np.float32)
+    return np.asarray(np.maximum(1 - np.abs(position[:, None] - np.arange(nodes)[None, :]), 0), np.float32)
 
 
 def _enlarge(values: Map, factor: int, shape: tuple[int, ...]) -> Map:

@@ -60,7 +60,7 @@ def pneumothorax(scene: Scene, disease: Disease, rng: np.random.Generator) -> Ma
         cavity = scene.cavity[side]
         lung = np.minimum(squeezed(scene.lung[side]), scene.lung[side])
         vessels = squeezed(scene.vessels[side])
-        edge = np.clip(lung / 10.0, 0, 1)
+        edge = np.asarray(np.clip(lung / 10.0, 0, 1), np.float32)
         soft = blur(edge, 1.2 / scene.grid.pitch_mm)
         line = np.clip(4 * soft * (1 - soft), 0, 1) * (cavity > 6)
         gas = np.maximum(scene.lung[side] - lung, 0)
@@ -94,10 +94,10 @@ def _rind(scene: Scene, disease: Disease, side: int, rng: np.random.Generator) -
     else:
         span = np.clip((grid.y - (body.dome_y - 105)) / 22, 0, 1) * np.clip((body.dome_y + 30 - grid.y) / 20, 0, 1)
         inside = np.clip((width - wall) / 2.0, 0, 1) * span
-    inside = np.asarray(inside * (scene.cavity[side] > 0), np.float32)
-    scene.lung[side] = scene.lung[side] * (1 - 0.9 * inside)
-    scene.extra += inside * np.float32(10.0)
-    return np.asarray(inside > 0.4)
+    rind = np.asarray(inside * (scene.cavity[side] > 0), np.float32)
+    scene.lung[side] = scene.lung[side] * (1 - np.float32(0.9) * rind)
+    scene.extra += rind * np.float32(10.0)
+    return np.asarray(rind > 0.4)
 
 
 def _plaques(scene: Scene, disease: Disease, side: int, rng: np.random.Generator) -> Mask:

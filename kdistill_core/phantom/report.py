@@ -175,7 +175,7 @@ def _worded(
     if finding.condition is not Condition.SUPPORT_DEVICES:
         return [_Statement(_filled(phrase.text, finding), phrase.says, finding)]
     places = [d for d in diseases if d.condition is Condition.SUPPORT_DEVICES]
-    statements = []
+    statements: list[_Statement] = []
     for disease in places:
         if statements and rng.random() < 0.2:
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kdistill_core.phantom.bands import Cloud, add_band, drawn_curve, hollow_chord, project, samples_for
 from kdistill_core.phantom.body import Body
@@ -69,8 +70,8 @@ def add_ribs(cloud: Cloud, body: Body, rng: np.random.Generator, breaks: tuple[B
                 _add_cartilage(cloud, body, rib, side, calcified[index, rib])
 
 
-def _pieces(curve: Points, along: Points, breaks: list[Break]) -> list[tuple[Points, Points]]:
-    """Cut a rib at its breaks; the piece in front of each is displaced, with a gap between."""
+def _pieces(curve: Points, along: Points, breaks: list[Break]) -> list[tuple[Points, NDArray[np.bool_]]]:
+    """Cut a rib at its breaks; each piece in front of a break is displaced, with a gap between."""
     if not breaks:
         return [(curve, np.ones(len(curve), bool))]
     pieces, low = [], -1.0
@@ -81,7 +82,6 @@ def _pieces(curve: Points, along: Points, breaks: list[Break]) -> list[tuple[Poi
         if kept.sum() > 3:
             part = curve[kept].copy()
             part[:, :2] += moved
-            # The free end springs towards its old course with distance.
             pieces.append((part, kept))
         if fracture:
             low = fracture.at + 0.013
