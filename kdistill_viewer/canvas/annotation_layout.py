@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from kdistill_viewer.canvas.annotations import NOTICE, ScaleBar, SideMarkers
-from kdistill_viewer.canvas.rendering import color_image
+from kdistill_viewer.canvas.rendering import as_image
 from kdistill_viewer.canvas.text import StyledLine, TextBlock, text_block
 from kdistill_viewer.theme import tokens
 
@@ -205,7 +205,7 @@ def _paint_color_bar(
     painter.drawRect(bar.adjusted(-1, -1, 1, 1))
     painter.setPen(QPen(QColor(tokens.ANNOTATION_MUTED), 1))
     painter.drawRect(bar)
-    painter.drawImage(bar, color_image(colors))
+    painter.drawImage(bar, as_image(colors))
     taken = _BAR_WIDTH + 5 + max(block.width for block in ends)
     for block, y in ((ends[0], bar.top()), (ends[1], bar.bottom() - ends[1].height)):
         block.paint(painter, bar.left() - 5 - block.width, y, _RIGHT)

@@ -130,7 +130,11 @@ def scale_bar(spacing: Spacing, zoom: float, longest: float) -> ScaleBar | None:
 
 def overlay_lines(saliency: SaliencyMap, target_text: str = "") -> tuple[str, ...]:
     """Return method, target, and what the colors are relative to."""
-    return _METHODS.get(saliency.method, saliency.method), target_text or _target(saliency), "relative to the map's own maximum"
+    return (
+        _METHODS.get(saliency.method, saliency.method),
+        target_text or _target(saliency),
+        "relative to the map's own maximum",
+    )
 
 
 def _target(saliency: SaliencyMap) -> str:

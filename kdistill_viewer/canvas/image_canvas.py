@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QFocusEvent,
     QImage,
     QKeyEvent,
@@ -24,6 +20,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from kdistill_core.records import Radiograph, SaliencyMap, Window
+from kdistill_viewer.canvas.busy import Busy
+from kdistill_viewer.canvas.file_drop import FileDrop
 from kdistill_viewer.canvas.interaction import (
     Drag,
     Tool,
@@ -33,13 +31,12 @@ from kdistill_viewer.canvas.interaction import (
     tool_for,
     wheel_zoom_factor,
 )
+from kdistill_viewer.canvas.navigation import Navigation
 from kdistill_viewer.canvas.overlay import OverlayStyle
-from kdistill_viewer.canvas.scene import Scene, export_image, paint_busy, paint_ring
+from kdistill_viewer.canvas.scene import Scene, export_image, paint_ring
 from kdistill_viewer.canvas.transform import Extent, ViewTransform
 from kdistill_viewer.theme import tokens
 
-_SPINNER_INTERVAL_MS = 50
-_SPINNER_STEP = 18  # degrees
 _KEY_PAN = 40.0  # logical pixels a key press
 
 
@@ -64,16 +61,12 @@ class ImageCanvas(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scene = Scene()
-        self._view: ViewTransform | None = None
-        self._fits = True
+        self._navigation = Navigation()
         self._drag: Drag | None = None
-        self._busy_text: str | None = None
-        self._turn = 0
-        self._drop_welcome = False
-        self._spinner = QTimer(self, interval=_SPINNER_INTERVAL_MS)
-        self._spinner.timeout.connect(self._turn_spinner)
+        self._busy = Busy(self)
+        self._drop = FileDrop(self)
+        self._drop.dropped.connect(self.files_dropped)
         self.setMouseTracking(True)
-        self.setAcceptDrops(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
@@ -90,7 +83,7 @@ class ImageCanvas(QWidget):
         self._drag = None
         self.unsetCursor()
         self._scene.set_radiograph(radiograph)
-        self._view = None
+        self._navigation.forget()
         if radiograph is not None:
             # Imported with the first image, for the window to be up sooner.
             from kdistill_core.imaging.display import default_window
@@ -100,6 +93,7 @@ class ImageCanvas(QWidget):
         self.inverted_changed.emit(False)
         self.pointer_moved.emit(None)
         self.fit()
+        self.update()
 
     def radiograph(self) -> Radiograph | None:
         return self._scene.radiograph
@@ -135,12 +129,7 @@ class ImageCanvas(QWidget):
 
     def set_busy(self, text: str | None) -> None:
         """Show that work goes on, in a corner; None when it is done."""
-        self._busy_text = text
-        if text is None:
-            self._spinner.stop()
-        elif not self._spinner.isActive():
-            self._spinner.start()
-        self.update()
+        self._busy.set_text(text)
 
     def set_message(self, text: str, advice: str = "") -> None:
         """Say in plain words why there is no image; shown only while there is none."""
@@ -149,48 +138,50 @@ class ImageCanvas(QWidget):
 
     def to_image(self) -> QImage:
         """Return what is shown, notice burnt in, at the screen's resolution."""
-        self._ensure_view()
-        return export_image(
-            self._scene, QRectF(self.rect()), self.font(), self._extent(), self._view, self.devicePixelRatioF()
-        )
+        view, ratio = self.view_transform(), self.devicePixelRatioF()
+        return export_image(self._scene, QRectF(self.rect()), self.font(), self._extent(), view, ratio)
 
     # View
 
     def view_transform(self) -> ViewTransform | None:
         """Return how image coordinates map to the device pixels of the canvas; None without an image."""
-        self._ensure_view()
-        return self._view
+        self._navigate(self._navigation.settle)
+        return self._navigation.view
 
     def fit(self) -> None:
         """Show the whole image and keep it whole when the canvas is resized."""
-        self._fits = True
-        extent = self._extent()
-        if extent is not None:
-            self._set_view(extent.fitted())
-        self.update()
+        self._navigate(self._navigation.fit)
 
     def actual_size(self) -> None:
         """Show one image pixel on one screen pixel."""
-        extent = self._extent()
-        self._ensure_view()
-        if extent is not None and self._view is not None:
-            self._fits = False
-            self._set_view(extent.actual_size(self._view))
+        self._navigate(self._navigation.actual_size)
 
     def zoom_by(self, factor: float) -> None:
         """Zoom about the middle of the canvas."""
-        extent = self._extent()
-        if extent is not None:
-            self._zoom_about(factor, QPointF(extent.width / 2, extent.height / 2))
+        self._navigate(lambda extent: self._navigation.zoom(extent, factor, extent.width / 2, extent.height / 2))
 
     def pan_by(self, dx: float, dy: float) -> None:
         """Move the image by logical pixels."""
+        ratio = self.devicePixelRatioF()
+        self._navigate(lambda extent: self._navigation.pan(extent, dx * ratio, dy * ratio))
+
+    def _zoom_about(self, factor: float, at: QPointF) -> None:
+        """Zoom about a logical point."""
+        point = at * self.devicePixelRatioF()
+        self._navigate(lambda extent: self._navigation.zoom(extent, factor, point.x(), point.y()))
+
+    def _navigate(self, step: Callable[[Extent], None]) -> None:
+        """Take a step where there is an image, and tell what it changed."""
         extent = self._extent()
-        self._ensure_view()
-        if extent is not None and self._view is not None:
-            self._fits = False
-            ratio = self.devicePixelRatioF()
-            self._set_view(extent.kept_in_sight(self._view.panned(dx * ratio, dy * ratio)))
+        if extent is None:
+            return
+        before = self._navigation.view
+        step(extent)
+        after = self._navigation.view
+        if after is not None and after != before:
+            self.update()
+            if before is None or before.zoom != after.zoom:
+                self.zoom_changed.emit(after.zoom)
 
     def _extent(self) -> Extent | None:
         radiograph = self._scene.radiograph
@@ -208,76 +199,45 @@ class ImageCanvas(QWidget):
             aspect,
         )
 
-    def _ensure_view(self) -> None:
-        if self._view is None and self._scene.radiograph is not None:
-            self.fit()
-
-    def _set_view(self, view: ViewTransform) -> None:
-        previous, self._view = self._view, view
-        self.update()
-        if previous is None or previous.zoom != view.zoom:
-            self.zoom_changed.emit(view.zoom)
-
-    def _zoom_about(self, factor: float, at: QPointF) -> None:
-        extent = self._extent()
-        self._ensure_view()
-        if extent is None or self._view is None:
-            return
-        lowest, highest = extent.zoom_range
-        zoom = min(max(self._view.zoom * factor, lowest), highest)
-        if not math.isclose(zoom, self._view.zoom, rel_tol=1e-9):
-            self._fits = False
-            self._set_view(extent.kept_in_sight(self._view.zoomed(zoom, at.x(), at.y())))
-
     # Events
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
-        self._ensure_view()
+        area, view, ratio = QRectF(self.rect()), self.view_transform(), self.devicePixelRatioF()
         painter = QPainter(self)
-        area = QRectF(self.rect())
-        free = self._scene.paint(painter, area, self.font(), self._extent(), self._view, self.devicePixelRatioF())
-        if self._busy_text is not None:
-            paint_busy(painter, free, self._busy_text, self._turn, self._scene.fonts(self.font()))
-        if self._drop_welcome:
+        free = self._scene.paint(painter, area, self.font(), self._extent(), view, ratio)
+        self._busy.paint(painter, free, self._scene.fonts(self.font()))
+        if self._drop.welcomes:
             paint_ring(painter, area, tokens.SUCCESS)
         elif self.hasFocus():
             paint_ring(painter, area, tokens.FOCUS)
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        extent = self._extent()
-        if extent is not None and self._view is not None:
-            if self._fits:
-                self._set_view(extent.fitted())
-            else:
-                ratio = self.devicePixelRatioF()
-                change = (event.size() - event.oldSize()) * ratio / 2
-                view = self._view.panned(change.width(), change.height())
-                self._set_view(extent.kept_in_sight(view.aligned() if view.zoom == 1 else view))
+        change = (event.size() - event.oldSize()) * self.devicePixelRatioF()
+        self._navigate(lambda extent: self._navigation.resize(extent, change.width(), change.height()))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        tool = tool_for(event.button())
-        self._ensure_view()
-        if tool is None or self._drag is not None or self._view is None or self._scene.window is None:
+        tool, view = tool_for(event.button()), self.view_transform()
+        if tool is None or self._drag is not None or view is None or self._scene.window is None:
             event.ignore()
             return
-        self._drag = Drag(tool, event.button(), event.position(), self._view, self._scene.window)
+        self._drag = Drag(tool, event.button(), event.position(), view, self._scene.window)
         self.setCursor(cursor_for(tool))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        drag, extent = self._drag, self._extent()
-        if drag is not None and extent is not None:
-            moved = event.position() - drag.start
-            ratio = self.devicePixelRatioF()
-            if drag.tool is Tool.WINDOW:
-                self.set_window(dragged_window(drag.window, moved.x(), moved.y(), self._scene.data_range))
-            elif drag.tool is Tool.PAN and moved != QPointF():
-                self._fits = False
-                self._set_view(extent.kept_in_sight(drag.view.panned(moved.x() * ratio, moved.y() * ratio)))
-            elif drag.tool is Tool.ZOOM and self._view is not None:
-                factor = drag.view.zoom * drag_zoom_factor(moved.y()) / self._view.zoom
-                self._zoom_about(factor, drag.start * ratio)
+        if self._drag is not None:
+            self._follow(self._drag, event.position() - self._drag.start)
         self._read_pointer(event.position())
+
+    def _follow(self, drag: Drag, moved: QPointF) -> None:
+        view = self._navigation.view
+        if drag.tool is Tool.WINDOW:
+            self.set_window(dragged_window(drag.window, moved.x(), moved.y(), self._scene.data_range))
+        elif drag.tool is Tool.PAN and not moved.isNull():
+            target = drag.view.panned(moved.x() * self.devicePixelRatioF(), moved.y() * self.devicePixelRatioF())
+            self._navigate(lambda extent: self._navigation.move_to(extent, target))
+        elif drag.tool is Tool.ZOOM and view is not None:
+            self._zoom_about(drag.view.zoom * drag_zoom_factor(moved.y()) / view.zoom, drag.start)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._drag is not None and event.button() == self._drag.button:
@@ -292,15 +252,17 @@ class ImageCanvas(QWidget):
         self.pointer_moved.emit(None)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        self._zoom_about(wheel_zoom_factor(event), event.position() * self.devicePixelRatioF())
+        self._zoom_about(wheel_zoom_factor(event), event.position())
         event.accept()
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
-            self._zoom_about(1 + event.value(), event.position() * self.devicePixelRatioF())
+            self._zoom_about(1 + event.value(), event.position())
             return True
         if event.type() in (QEvent.Type.DevicePixelRatioChange, QEvent.Type.FontChange):
-            self._view = None
+            # The picture keeps its place in logical pixels only by being fitted anew.
+            self._navigation.forget()
+            self.update()
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -324,32 +286,11 @@ class ImageCanvas(QWidget):
         super().focusOutEvent(event)
         self.update()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
-            self._drop_welcome = True
-            event.acceptProposedAction()
-            self.update()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: ARG002
-        self._drop_welcome = False
-        self.update()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_welcome = False
-        self.update()
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        event.acceptProposedAction()
-        self.files_dropped.emit(paths)
-
     def _read_pointer(self, position: QPointF) -> None:
-        radiograph, view = self._scene.radiograph, self._view
+        radiograph, view = self._scene.radiograph, self._navigation.view
         if radiograph is None or view is None:
             return
         ratio = self.devicePixelRatioF()
         x, y = view.pixel_at(position.x() * ratio, position.y() * ratio)
         inside = 0 <= x < radiograph.columns and 0 <= y < radiograph.rows
         self.pointer_moved.emit(PointerReading(x, y, float(radiograph.pixels[y, x])) if inside else None)
-
-    def _turn_spinner(self) -> None:
-        self._turn = (self._turn + _SPINNER_STEP) % 360
-        self.update()

@@ -54,7 +54,7 @@ def overlay_palette(style: OverlayStyle) -> NDArray[np.uint32]:
     channels = np.concatenate([np.full((256, 1), 255.0), color_table(style.color_map)], axis=1)
     channels = np.rint(channels * alpha[:, None]).astype(np.uint32)
     packed = channels[:, 0] << 24 | channels[:, 1] << 16 | channels[:, 2] << 8 | channels[:, 3]
-    return packed.astype(np.uint32)
+    return np.asarray(packed, np.uint32)
 
 
 def bar_colors(style: OverlayStyle) -> NDArray[np.uint32]:
@@ -77,4 +77,4 @@ def overlay_steps(saliency: SaliencyMap, radiograph: Radiograph) -> NDArray[np.u
     lowest, highest = float(values.min()), float(values.max())
     if not (lowest >= 0 and highest <= 1):  # also true of NaN
         raise CanvasError("The overlay holds values outside 0 to 1.", "Try another saliency method.")
-    return np.rint(values * np.float32(255)).astype(np.uint8)
+    return np.asarray(np.rint(values * np.float32(255)), np.uint8)

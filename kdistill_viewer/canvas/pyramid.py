@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdistill_core.records import Radiograph
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 def level_for(zoom: float) -> int:
@@ -51,7 +54,8 @@ class MaximumPyramid:
         return self._levels[index]
 
 
-def _quarters(values: NDArray[np.generic]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def _quarters(values: NDArray[_Value]) -> tuple[NDArray[_Value], NDArray[_Value], NDArray[_Value], NDArray[_Value]]:
+    """Return the four pixels of each block of two by two, one array for each place in the block."""
     rows, columns = values.shape
     if rows % 2 or columns % 2:
         values = np.pad(values, ((0, rows % 2), (0, columns % 2)), mode="edge")

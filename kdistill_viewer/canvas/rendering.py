@@ -25,6 +25,7 @@ NEAREST_FROM_ZOOM = 2.0
 _REGION_STEP = 256
 
 Region: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom of a part of a level, half open
+Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint32]
 
 
 class ImageLayer:
@@ -100,25 +101,15 @@ def rendered_region(radiograph: Radiograph, region: Region, window: Window, *, i
     return render(part, window, invert=inverted)
 
 
-def gray_image(pixels: NDArray[np.uint8]) -> QImage:
-    """Return a Grayscale8 image over the memory of uint8 [rows, columns], which it keeps alive."""
-    pixels = np.ascontiguousarray(pixels)
-    image = QImage(pixels.data, pixels.shape[1], pixels.shape[0], pixels.strides[0], QImage.Format.Format_Grayscale8)
-    image.pixels = pixels  # type: ignore[attr-defined]  # QImage borrows the memory
-    return image
+def as_image(pixels: Pixels) -> QImage:
+    """Return an image over the memory of ``pixels``, which it keeps alive.
 
-
-def color_image(colors: NDArray[np.uint32]) -> QImage:
-    """Return an image over the memory of uint32 [rows, columns], 0xAARRGGBB premultiplied, which it keeps alive."""
-    colors = np.ascontiguousarray(colors)
-    image = QImage(
-        colors.data,  # type: ignore[arg-type]
-        colors.shape[1],
-        colors.shape[0],
-        colors.strides[0],
-        QImage.Format.Format_ARGB32_Premultiplied,
-    )
-    image.colors = colors  # type: ignore[attr-defined]  # QImage borrows the memory
+    uint8 [rows, columns] are grays, uint32 [rows, columns] are 0xAARRGGBB with premultiplied alpha.
+    """
+    memory = np.ascontiguousarray(pixels)
+    depth = QImage.Format.Format_Grayscale8 if memory.itemsize == 1 else QImage.Format.Format_ARGB32_Premultiplied
+    image = QImage(memory.data, memory.shape[1], memory.shape[0], memory.strides[0], depth)
+    image.memory = memory  # type: ignore[attr-defined]  # QImage borrows it
     return image
 
 
@@ -140,7 +131,7 @@ def _region(extent: Extent, view: ViewTransform, level: int) -> Region:
 
 def _draw(
     layer: QImage,
-    pixels: NDArray[np.uint8] | NDArray[np.uint32],
+    pixels: Pixels,
     region: Region,
     level: int,
     extent: Extent,
@@ -159,7 +150,7 @@ def _draw(
 
 def _draw_interpolated(
     painter: QPainter,
-    pixels: NDArray[np.uint8] | NDArray[np.uint32],
+    pixels: Pixels,
     region: Region,
     level: int,
     extent: Extent,
@@ -172,12 +163,12 @@ def _draw_interpolated(
     # The last block of a level may reach past the image; what lies there is not image.
     painter.setClipRect(QRectF(0, 0, extent.columns, extent.rows))
     painter.setTransform(QTransform(block, 0, 0, block, region[0] * block, region[1] * block) * outer)
-    painter.drawImage(0, 0, _as_image(pixels))
+    painter.drawImage(0, 0, as_image(pixels))
 
 
 def _draw_nearest(
     painter: QPainter,
-    pixels: NDArray[np.uint8] | NDArray[np.uint32],
+    pixels: Pixels,
     region: Region,
     level: int,
     extent: Extent,
@@ -189,7 +180,7 @@ def _draw_nearest(
     top, rows = _covered(extent.height, view.offset_y, view.row_zoom, extent.rows)
     if len(columns) and len(rows):
         gathered = pixels[(rows >> level) - region[1]][:, (columns >> level) - region[0]]
-        painter.drawImage(left, top, _as_image(gathered))
+        painter.drawImage(left, top, as_image(gathered))
 
 
 def _covered(length: int, offset: float, zoom: float, count: int) -> tuple[int, NDArray[np.intp]]:
@@ -197,7 +188,3 @@ def _covered(length: int, offset: float, zoom: float, count: int) -> tuple[int, 
     under = np.floor((np.arange(length) + 0.5 - offset) / zoom).astype(np.intp)
     inside = np.flatnonzero((under >= 0) & (under < count))
     return (int(inside[0]), under[inside]) if inside.size else (0, under[:0])
-
-
-def _as_image(pixels: NDArray[np.uint8] | NDArray[np.uint32]) -> QImage:
-    return gray_image(pixels) if pixels.dtype == np.uint8 else color_image(pixels)

