@@ -18,7 +18,7 @@ BORDER_STRONG = "#6b7682"  # the outline of what can be operated
 # Text.
 TEXT = "#dfe4ea"
 TEXT_MUTED = "#a3adb8"
-TEXT_DISABLED = "#79838e"
+TEXT_DISABLED = "#858f9a"
 TEXT_ON_ACCENT = "#ffffff"
 LINK = "#7db4f0"
 
