@@ -18,7 +18,7 @@ from kdistill_core.imaging.errors import ImagingError
 from kdistill_core.imaging.limits import check_size
 from kdistill_core.records import ImageSource, Radiograph
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "MPO")  # MPO: a JPEG with a thumbnail behind it, as some phones write
+_FORMATS = ("PNG", "JPEG", "TIFF")
 _COLOR_MODES = {"RGB", "RGBA", "RGBX", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBa"}
 _PHOTOMETRIC_TAG = 262
 _WHITE_IS_ZERO = 0

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +17,14 @@ from numpy.typing import NDArray
 from kdistill_core.imaging.color import gray_of
 from kdistill_core.imaging.entries import ImageEntry
 from kdistill_core.imaging.errors import ImagingError
-from kdistill_core.imaging.limits import check_size
+from kdistill_core.imaging.limits import MAX_INFLATED_BYTES, check_size
+from kdistill_core.imaging.volume_length import least_length
 from kdistill_core.records import ImageSource, Radiograph, Spacing, SpacingSource
 
 # SimpleITK is typed only in part.
 _sitk: Any = SimpleITK
 
-# deflate cannot shrink data further than this (zlib's documentation: 1032 to 1).
-_LARGEST_RATIO = 1100
+_GZIP = b"\x1f\x8b"
 # World axes of SimpleITK, positive towards the patient's left, back and head.
 _LEFT, _BACK, _HEAD = 0, 1, 2
 _RAS_IDENTITY = np.diag([-1.0, -1.0, 1.0])
@@ -35,17 +40,15 @@ def read_volume(source: ImageSource, sha256: str) -> Radiograph:
     path = Path(source.path)
     if source.frame != 0:
         raise ImagingError(f"{path.name} has one picture; picture {source.frame + 1} was asked for.")
-    reader = _header(path)
-    axes = _picture_axes(reader)
-    try:
-        image = reader.Execute()
-    except (RuntimeError, MemoryError) as error:
-        raise ImagingError(
-            f"{path.name} holds less data than its header declares, or damaged data.", "Copy the file again."
-        ) from error
+    with _opened(path) as reader:
+        axes = _picture_axes(reader)
+        turn = _turn(reader, axes)
+        try:
+            image = reader.Execute()
+        except RuntimeError as error:
+            raise ImagingError(f"{path.name} is truncated or damaged.", "Copy the file again.") from error
     stored = _picture(_sitk.GetArrayFromImage(image), image.GetNumberOfComponentsPerPixel(), path.name)
     bits = 8 * stored.dtype.itemsize if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 else 16
-    turn = _turn(reader, axes)
     spacing_x, spacing_y = (image.GetSpacing()[axis] for axis in axes)
     if turn.transposed:
         spacing_x, spacing_y = spacing_y, spacing_x
@@ -61,47 +64,72 @@ def read_volume(source: ImageSource, sha256: str) -> Radiograph:
 
 def volume_entry(path: Path) -> ImageEntry:
     """Return what the header of a volume file says. Raises ImagingError."""
-    reader = _header(path)
-    axes = _picture_axes(reader)
-    columns, rows = (reader.GetSize()[axis] for axis in axes)
-    if _turn(reader, axes).transposed:
-        columns, rows = rows, columns
+    with _opened(path) as reader:
+        axes = _picture_axes(reader)
+        columns, rows = (reader.GetSize()[axis] for axis in axes)
+        if _turn(reader, axes).transposed:
+            columns, rows = rows, columns
     return ImageEntry(source=ImageSource(str(path)), rows=rows, columns=columns)
 
 
-def _header(path: Path) -> Any:
-    """Return a reader that has read the header only, its declared size checked. Raises ImagingError."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Yield a reader that has read the header only, its declared size checked. Raises ImagingError."""
     # Its warnings go to the terminal and name nothing that is not checked here.
     _sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    reader = _sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise ImagingError(f"{path.name} has a damaged header.", "Copy the file again from where it came.") from error
-    sides = [side for side in reader.GetSize() if side != 1]
-    if len(sides) != 2:
-        what = "no picture" if len(sides) < 2 else f"a volume of {' by '.join(map(str, sides))} voxels"
-        raise ImagingError(f"{path.name} holds {what}, not a single picture.", "Choose a radiograph.")
-    check_size(path.name, sides[1], sides[0])
-    _check_length(path, sides[0] * sides[1])
-    return reader
+    with _unpacked(path) as file:
+        reader = _sitk.ImageFileReader()
+        reader.SetFileName(str(file))
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError as error:
+            raise ImagingError(
+                f"{path.name} has a damaged header.", "Copy the file again from where it came."
+            ) from error
+        sides = [side for side in reader.GetSize() if side != 1]
+        if len(sides) != 2:
+            what = "no picture" if len(sides) < 2 else f"a volume of {' by '.join(map(str, sides))} voxels"
+            raise ImagingError(f"{path.name} holds {what}, not a single picture.", "Choose a radiograph.")
+        check_size(path.name, sides[1], sides[0])
+        with file.open("rb") as stream:
+            needed = least_length(stream.read(4096), sides[0] * sides[1])
+        if file.stat().st_size < needed:
+            raise ImagingError(
+                f"{path.name} is truncated or damaged: its header calls for {needed:,} bytes, "
+                f"{file.stat().st_size:,} are there.",
+                "Copy the file again from where it came.",
+            )
+        yield reader
 
 
-def _check_length(path: Path, pixels: int) -> None:
-    """Refuse a header that promises more than its file could hold even packed. Raises ImagingError."""
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Path]:
+    """Yield the file, for one packed by gzip an unpacked copy that lasts as long as the context.
+
+    The NIfTI library would unpack by itself, but believes truncated data, and takes image.nii for image.nii.gz where
+    both stand in one folder.
+    """
     with path.open("rb") as file:
-        head = file.read(4096).lower()
-    detached = (
-        (head.startswith((b"objecttype", b"ndims")) and b"= local" not in head)
-        or (head.startswith(b"nrrd") and b"data file:" in head)
-        or head[344:348] == b"ni1\x00"
-    )
-    if not detached and path.stat().st_size * _LARGEST_RATIO < pixels:
-        raise ImagingError(
-            f"{path.name} is truncated: it declares {pixels:,} pixels and is {path.stat().st_size:,} bytes long.",
-            "Copy the file again from where it came.",
-        )
+        packed = file.read(2) == _GZIP
+    if not packed:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="kdistill-") as folder:
+        copy = Path(folder) / "image.nii"
+        try:
+            with gzip.open(path) as source, copy.open("wb") as target:
+                while chunk := source.read(2**20):
+                    if target.tell() > MAX_INFLATED_BYTES:
+                        raise ImagingError(
+                            f"{path.name} inflates to more than {MAX_INFLATED_BYTES:,} bytes.",
+                            "No radiograph is that large; it was not read, to protect memory.",
+                        )
+                    target.write(chunk)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ImagingError(
+                f"{path.name} is truncated or damaged.", "Copy the file again from where it came."
+            ) from error
+        yield copy
 
 
 def _picture_axes(reader: Any) -> tuple[int, int]:

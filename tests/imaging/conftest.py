@@ -61,6 +61,7 @@ def lut_item() -> Callable[..., Dataset]:
 
 def _image_dataset(path: Path, stored: np.ndarray, syntax: UID, elements: dict[str, Any]) -> FileDataset:
     dataset = FileDataset(str(path), {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
+    dataset.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)
     uid = generate_uid(entropy_srcs=["kdistill-tests"])
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.file_meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
