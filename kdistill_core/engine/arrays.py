@@ -6,6 +6,7 @@ process that made it, and warn; it is told to forget every block that is handed 
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import sys
@@ -38,7 +39,8 @@ class ArrayOutbox:
         values = np.ascontiguousarray(values)
         size = max(values.nbytes, 1)
         _require_room(size)
-        name = f"kdistill_{secrets.token_hex(8)}"
+        # Shorter than 31 characters, which is all that macOS allows.
+        name = f"kdistill_{os.getpid()}_{secrets.token_hex(6)}"
         with self._lock:
             block = SharedMemory(name=name, create=True, size=size)
             _forget(name)

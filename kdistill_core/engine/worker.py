@@ -37,8 +37,11 @@ def serve(make_performer: Callable[[ArrayOutbox], Performer]) -> NoReturn:
     write_lock = threading.Lock()
 
     def emit(event: AnyEvent) -> None:
-        with write_lock:
-            write_message(outgoing, event)
+        try:
+            with write_lock:
+                write_message(outgoing, event)
+        except BrokenPipeError:
+            _leave(outbox)
 
     dispatcher = Dispatcher(lambda: make_performer(outbox), emit)
     threading.Thread(target=_listen, args=(incoming, dispatcher, outbox), name="listen", daemon=True).start()
@@ -48,14 +51,18 @@ def serve(make_performer: Callable[[ArrayOutbox], Performer]) -> NoReturn:
 
 def _listen(incoming: BinaryIO, dispatcher: Dispatcher, outbox: ArrayOutbox) -> None:
     """Hand requests on; end the process, busy or not, when told to or when nobody is there any more."""
-    code = 0
     try:
         while (request := read_request(incoming)) is not None:
             if isinstance(request, Shutdown):
                 os._exit(0)
             dispatcher.submit(request)
     except FrameError:
-        code = _GARBLED_INPUT
+        _leave(outbox, _GARBLED_INPUT)
+    _leave(outbox)
+
+
+def _leave(outbox: ArrayOutbox, code: int = 0) -> NoReturn:
+    """End the process because nobody is there any more, who would free the arrays that were handed over."""
     outbox.free_all()
     os._exit(code)
 

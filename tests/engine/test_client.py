@@ -59,9 +59,10 @@ def explain(id_="case", words=3, path="image.png"):
     return Explain(id=id_, source=ImageSource(path), max_new_tokens=words)
 
 
-def shared_blocks():
+def shared_blocks(pid):
+    """Return the blocks that the worker of this process id has made and nobody has freed."""
     folder = Path("/dev/shm")
-    return {p.name for p in folder.glob("kdistill_*")} if folder.is_dir() else set()
+    return {path.name for path in folder.glob(f"kdistill_{pid}_*")} if folder.is_dir() else set()
 
 
 def is_running(pid):
@@ -91,24 +92,25 @@ def test_streamed_text_arrives_in_order_and_prints_do_not_disturb_it(client):
 
 
 def test_an_array_arrives_once_and_its_memory_is_freed(client):
-    before = shared_blocks()
     client.engine.submit(explain())
     client.engine.submit(Attribute("map", "case", TARGET))
     event = client.wait_for(Attributed)
+    if sys.platform.startswith("linux"):
+        assert shared_blocks(client.engine.process_id()) == {event.values.name}
     values = take_array(event.values)
     expected = np.ones((3, 7), np.float32)
     expected[2, 6] = 0.5
     np.testing.assert_array_equal(values, expected)
     assert values.dtype == np.float32
-    assert shared_blocks() == before
+    assert shared_blocks(client.engine.process_id()) == set()
     with pytest.raises(EngineError, match="no longer in memory"):
         take_array(event.values)
 
 
 def test_arrays_that_nobody_took_are_freed_when_the_engine_is_closed_at_once(client):
-    before = shared_blocks()
     client.engine.submit(explain(words=1))
     client.wait_for(Explained)
+    pid = client.engine.process_id()
     for index in range(20):
         client.engine.submit(Attribute(f"map {index}", "case", TARGET))
     client.engine.close()
@@ -116,7 +118,7 @@ def test_arrays_that_nobody_took_are_freed_when_the_engine_is_closed_at_once(cli
         event = client.events.get()
         if isinstance(event, Attributed):
             take_array(event.values)
-    wait_until(lambda: shared_blocks() == before)
+    wait_until(lambda: not shared_blocks(pid))
 
 
 @posix_only
@@ -235,7 +237,6 @@ def test_garbage_from_the_worker_is_reported_and_the_process_ended(tmp_path, mon
 
 @posix_only
 def test_the_worker_ends_by_itself_when_its_parent_is_killed(tmp_path):
-    before = shared_blocks()
     program = f"""
 import sys, time
 from pathlib import Path
@@ -255,10 +256,11 @@ time.sleep(600)
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
         worker = int(parent.stdout.readline())
         assert is_running(worker)
-        assert shared_blocks() > before
+        if sys.platform.startswith("linux"):
+            assert shared_blocks(worker)
         parent.kill()
         wait_until(lambda: not is_running(worker))
-    wait_until(lambda: shared_blocks() == before)
+    wait_until(lambda: not shared_blocks(worker))
 
 
 def test_the_client_never_imports_the_model_libraries():
