@@ -76,6 +76,8 @@ class _Images:
 
     def _on_radiograph(self, case: Case) -> None:
         self._window.canvas.show_radiograph(case.radiograph)
+        if case.radiograph is not None:
+            self._window.studies.show_thumbnail(case.radiograph)
 
     def _on_phase(self, case: Case) -> None:
         if case is self._state.session.case and case.phase is Phase.UNREADABLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
 )
 
 from kdistill_core.imaging.entries import SkippedFile
-from kdistill_core.records import ImageSource
+from kdistill_core.records import ImageSource, Radiograph
+from kdistill_viewer.panels.thumbnail import SIDE, thumbnail
 from kdistill_viewer.state.studies import Studies, StudyImage, image_title, patient_title, skipped_line, study_title
 
 _SOURCE_ROLE = int(Qt.ItemDataRole.UserRole)
@@ -36,7 +37,7 @@ class StudiesPanel(QWidget):
         self.tree.setAccessibleName("Studies")
         self.tree.setHeaderHidden(True)
         self.tree.setIndentation(14)
-        self.tree.setUniformRowHeights(True)
+        self.tree.setIconSize(QSize(SIDE, SIDE))
         self.tree.currentItemChanged.connect(self._on_current)
         self.skipped_button = QToolButton()
         self.skipped_button.setCheckable(True)
@@ -97,6 +98,12 @@ class StudiesPanel(QWidget):
             self.tree.blockSignals(True)
             self.tree.setCurrentItem(item)
             self.tree.blockSignals(False)
+
+    def show_thumbnail(self, radiograph: Radiograph) -> None:
+        """Put a small picture beside an image that was read."""
+        item = self._images.get(radiograph.source)
+        if item is not None and item.icon(0).isNull():
+            item.setIcon(0, thumbnail(radiograph))
 
     def _study_item(self, image: StudyImage) -> QTreeWidgetItem:
         entry = image.entry

@@ -94,6 +94,7 @@ def test_an_opened_file_is_listed_shown_and_explained(qtbot, window):
     assert patient.child(0).text(0) == "2024-01-31"
     assert patient.child(0).child(0).text(0) == "a.dcm"
     assert tree.currentItem() is patient.child(0).child(0)
+    assert not patient.child(0).child(0).icon(0).isNull()
     assert window.reading.findings.conditions()[:2] == (Condition.PLEURAL_EFFUSION, Condition.CARDIOMEGALY)
     assert "moderate left pleural effusion" in window.reading.rationales.student.view.toPlainText()
     assert "Fluid has collected" in window.reading.rationales.teacher.view.toPlainText()
