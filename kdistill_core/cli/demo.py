@@ -13,8 +13,8 @@ import typer
 
 from kdistill_core.cli.console import REFUSED, out, result, say
 from kdistill_core.cli.explain import (
+    DEFAULT_DEVICE,
     Choices,
-    Device,
     DeviceOption,
     ModelOption,
     SeedOption,
@@ -35,7 +35,7 @@ def demo(
     ),
     model: ModelOption = None,
     teacher: TeacherOption = None,
-    device: DeviceOption = Device.AUTO,
+    device: DeviceOption = DEFAULT_DEVICE,
     seed: SeedOption = 0,
     viewer: Annotated[
         bool, typer.Option("--viewer/--no-viewer", help="Open the viewer on the case where there is a display.")
@@ -50,7 +50,7 @@ def demo(
 
     source = ImageSource(str(resource(CASE)))
     with Progressing(1) as progress, Session(progress.step) as session:
-        session.load(model, teacher, device.value)
+        session.load(model, teacher, device)
         outcome = explain_one(session, source, out_dir, Choices(seed))
         progress.done_with_one(f"{Path(outcome.file).name}: {outcome.outcome} in {outcome.seconds:.1f} s")
     if outcome.outcome is not Outcome.EXPLAINED:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,13 +21,7 @@ if TYPE_CHECKING:
     from kdistill_core.records import Explanation, ImageSource, SaliencyMap, SaliencyTarget
 
 
-class Device(StrEnum):
-    """Where the models compute."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
+DEFAULT_DEVICE = "auto"
 
 
 @dataclass(frozen=True)
@@ -39,6 +33,12 @@ class Choices:
     show_patient: bool = False
 
 
+def _known_device(name: str) -> str:
+    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name) is None:
+        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N, mps.")
+    return name
+
+
 ModelOption = Annotated[
     Path | None, typer.Option("--model", metavar="DIR", help="Folder of the student model, where not the bundled one.")
 ]
@@ -48,7 +48,15 @@ TeacherOption = Annotated[
         "--teacher", metavar="DIR", help="Folder of a rationale library (library.json), where not the bundled one."
     ),
 ]
-DeviceOption = Annotated[Device, typer.Option("--device", help="Where the models compute.")]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        callback=_known_device,
+        help="Where the models compute: auto, cpu, cuda, cuda:N, mps.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything that is drawn.")]
 MethodOption = Annotated[
     str, typer.Option("--method", metavar="NAME", help="Saliency method of the overlays, where not the default one.")
@@ -64,7 +72,7 @@ def explain(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; one folder an image.")],
     model: ModelOption = None,
     teacher: TeacherOption = None,
-    device: DeviceOption = Device.AUTO,
+    device: DeviceOption = DEFAULT_DEVICE,
     seed: SeedOption = 0,
     method: MethodOption = "",
     no_maps: NoMapsOption = False,
@@ -90,7 +98,7 @@ def explain(
     if images:
         out.mkdir(parents=True, exist_ok=True)
         with Progressing(len(images)) as progress, Session(progress.step) as session:
-            loaded = session.load(model, teacher, device.value)
+            loaded = session.load(model, teacher, device)
             _check_method(choices.method, loaded)
             for source, folder in zip(images, _folders(images, out), strict=True):
                 outcome = explain_one(session, source, folder, choices)
