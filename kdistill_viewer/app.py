@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """Run the viewer; returns its exit code."""
     options = parse(argv)
+    reason = why_no_window()
+    if reason:
+        sys.stderr.write(f"{reason}\n")
+        return 1
     application, window = build(options)
     from kdistill_viewer.faults import report_faults
 
@@ -26,6 +31,24 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window.show()
     return application.exec()
+
+
+def why_no_window() -> str:
+    """Return why no window can be opened here and what to do, empty where one can be.
+
+    Qt itself would end the process without a word to be understood.
+    """
+    try:
+        import PySide6.QtWidgets  # noqa: F401 - its libraries are what is tried
+    except ImportError as error:
+        return (
+            f"Qt cannot be loaded ({error}). On Debian and Ubuntu: sudo apt-get install libegl1 libgl1 libglib2.0-0 "
+            "libxkbcommon0 libfontconfig1 libdbus-1-3"
+        )
+    display = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    if sys.platform.startswith("linux") and not display:
+        return "There is no display to open a window on. Without one, use: kdistill explain INPUT --out DIR"
+    return ""
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -84,4 +107,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib import metadata
 
-        parser.exit(message=f"kdistill-viewer {metadata.version('kdistill')}\n")
+        sys.stdout.write(f"kdistill-viewer {metadata.version('kdistill')}\n")
+        parser.exit()

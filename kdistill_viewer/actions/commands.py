@@ -177,7 +177,7 @@ class WindowCommands:
     def show_about(self) -> None:
         from kdistill_viewer.panels.dialogs import about_dialog
 
-        about_dialog(self._window.status.models.text(), self._window).open()
+        about_dialog(self._window.status.models.toolTip(), self._window).open()
 
     def _step(self, step: int) -> None:
         case = self._state.session.case

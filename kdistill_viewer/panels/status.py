@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
 from kdistill_core.engine.messages import Loaded
 from kdistill_viewer.state.jobs import Job, Jobs
+
+_WIDEST = 400  # logical pixels
 
 
 class StatusBar(QStatusBar):
@@ -21,7 +24,8 @@ class StatusBar(QStatusBar):
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.clicked.connect(jobs.cancel_current)
         self.reading = QLabel()
-        self.models = QLabel("Models: not loaded yet")
+        self.models = QLabel()
+        self._set(self.models, "Models: not loaded yet")
         for widget in (self.cancel_button, self.progress, self.stage):
             self.addWidget(widget)
         self.addPermanentWidget(self.reading)
@@ -31,7 +35,7 @@ class StatusBar(QStatusBar):
 
     def show_job(self, job: Job | None) -> None:
         """Show a job, or that nothing goes on."""
-        self.stage.setText("Ready" if job is None else f"{job.text}\N{HORIZONTAL ELLIPSIS}")
+        self._set(self.stage, "Ready" if job is None else f"{job.text}\N{HORIZONTAL ELLIPSIS}")
         self.progress.setVisible(job is not None)
         self.cancel_button.setVisible(job is not None and job.cancel is not None)
         if job is None:
@@ -45,4 +49,9 @@ class StatusBar(QStatusBar):
     def show_models(self, loaded: Loaded) -> None:
         """Say which models answer, and on which device."""
         place = " ".join(part for part in (loaded.device, loaded.precision) if part)
-        self.models.setText(f"Student: {loaded.student}   Teacher: {loaded.teacher}   on {place}")
+        self._set(self.models, f"Student: {loaded.student}   Teacher: {loaded.teacher}   on {place}")
+
+    def _set(self, label: QLabel, text: str) -> None:
+        """Show a text as far as there is room; a label as wide as its text would widen the whole window."""
+        label.setText(label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, _WIDEST))
+        label.setToolTip(text)

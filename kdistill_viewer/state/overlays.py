@@ -106,8 +106,9 @@ class Overlays:
         self._show_wanted()
 
     def maps_of(self, case: Case) -> tuple[SaliencyMap, ...]:
-        """Every map of a case that is still at hand, for an export."""
-        return tuple(kept for key, kept in self._maps.items() if key.explanation_id == case.explanation_id)
+        """Every map of a case that is still at hand, the one on screen first: an export shows that one."""
+        kept = [values for key, values in self._maps.items() if key.explanation_id == case.explanation_id]
+        return tuple(sorted(kept, key=lambda values: values is not self.shown))
 
     def _show_wanted(self) -> None:
         self._drop_request()
@@ -132,7 +133,9 @@ class Overlays:
             lambda answer: self._on_answer(key, answer),
         )
         self._asked = (request_id, key)
-        text = f"Computing the overlay of {target_title(key.target, case.text)}"
+        text = "Computing the overlay"
+        if case.revealed:  # the name of a finding would give the model's reading away
+            text = f"{text} of {target_title(key.target, case.text)}"
         self._jobs.start(Job(request_id, text, cancel=lambda: self._engine.cancel(request_id)))
         self.targets_changed.emit()
 
