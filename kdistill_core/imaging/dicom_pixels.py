@@ -186,7 +186,8 @@ def _aligned(values: NDArray[Any], file: DicomFile) -> NDArray[Any]:
     """Return the stored bits of ``values`` alone, moved down to the lowest bit, with their sign."""
     allocated = int(file.dataset.BitsAllocated)
     raised = np.left_shift(values, allocated - 1 - int(file.dataset.HighBit))
-    return np.right_shift(raised, allocated - int(file.dataset.BitsStored))
+    lowered: NDArray[Any] = np.right_shift(raised, allocated - int(file.dataset.BitsStored))
+    return lowered
 
 
 def _undecodable(file: DicomFile, error: Exception) -> ImagingError:

@@ -28,7 +28,8 @@ def functional_group(dataset: Dataset, frame: int, keyword: str) -> Dataset:
     for group in (*per_frame[frame : frame + 1], *shared[:1]):
         items = group.get(keyword)
         if items:
-            return items[0]
+            item: Dataset = items[0]
+            return item
     return dataset
 
 

@@ -100,7 +100,8 @@ def map_to_image(
     (scale_x, _, shift_x), (_, scale_y, shift_y) = to_grid.matrix
     across = _interpolation(np.arange(columns) * scale_x + shift_x, abs(scale_x), grid_columns)
     down = _interpolation(np.arange(rows) * scale_y + shift_y, abs(scale_y), grid_rows)
-    return down @ values.astype(np.float32) @ across.T
+    mapped: NDArray[np.float32] = down @ values.astype(np.float32) @ across.T
+    return mapped
 
 
 def _interpolation(positions: NDArray[np.float64], step: float, cells: int) -> NDArray[np.float32]:

@@ -33,11 +33,11 @@ def least_length(head: bytes, pixels: int) -> int:
     if head[344:347] == b"n+1":
         order = "<" if 1 <= struct.unpack("<h", head[40:42])[0] <= 7 else ">"
         bits, offset = struct.unpack(order + "h", head[72:74])[0], struct.unpack(order + "f", head[108:112])[0]
-        return int(offset) + pixels * bits // 8
+        return int(offset) + pixels * int(bits) // 8
     if head[4:7] == b"n+2":
         order = "<" if struct.unpack("<l", head[:4])[0] == 540 else ">"
         bits, offset = struct.unpack(order + "h", head[14:16])[0], struct.unpack(order + "q", head[168:176])[0]
-        return int(offset) + pixels * bits // 8
+        return int(offset) + pixels * int(bits) // 8
     if head.startswith((b"ObjectType", b"NDims")):
         return _least_meta_length(head, pixels)
     if head.startswith(b"NRRD") and not any(word in head.lower() for word in (b"data file:", b"datafile:")):
