@@ -39,6 +39,12 @@ MEANINGS: dict[Verdict, str] = {
     Verdict.ONLY_STUDENT: "only the student says so",
     Verdict.ONLY_TEACHER: "only the teacher says so",
 }
+ORIGINS: dict[RationaleAuthor, str] = {
+    RationaleAuthor.STUDENT: "the student's own words",
+    RationaleAuthor.TEACHER: "written now by a language model",
+    RationaleAuthor.LIBRARY: "written earlier by a language model",
+    RationaleAuthor.KNOWLEDGE: "from the knowledge base",
+}
 STATE_WORDS: dict[State, str] = {
     State.POSITIVE: "present",
     State.NEGATIVE: "absent",
@@ -53,6 +59,7 @@ class Passage:
 
     sentence: its index in the rationale; None for text between sentences.
     partners: indexes of the other rationale's sentences that it was matched with.
+    origin: where it comes from, said only where that differs from the rest of the rationale.
     """
 
     text: str
@@ -60,14 +67,17 @@ class Passage:
     condition: Condition | None = None
     verdict: Verdict | None = None
     partners: tuple[int, ...] = ()
+    origin: str = ""
 
     @property
     def mark(self) -> str:
         return MARKS[self.verdict]
 
     @property
-    def meaning(self) -> str:
-        return MEANINGS[self.verdict] if self.verdict is not None else ""
+    def about(self) -> str:
+        """Condition, verdict in words and origin, as far as there are any."""
+        meaning = MEANINGS[self.verdict] if self.verdict is not None else ""
+        return " · ".join(part for part in (self.condition, meaning, self.origin) if part)
 
 
 def student_passages(explanation: Explanation) -> tuple[Passage, ...]:
@@ -99,6 +109,7 @@ def _passages(rationale: Rationale, matches: list[tuple[Match, int | None, int |
                 condition=sentence.condition,
                 verdict=next((verdict for verdict in _PRECEDENCE if verdict in verdicts), None),
                 partners=tuple(sorted({partner for _, partner in own if partner is not None})),
+                origin=ORIGINS[sentence.author] if sentence.author not in (None, rationale.author) else "",
             )
         )
         position = max(position, sentence.span.end)

@@ -34,6 +34,7 @@ WIDTH = 1920
 MARGIN = 32
 PICTURE_BOX = (590, 620)  # width, height of the box a picture is fitted into
 _BAR_WIDTH = 16
+_OTHER_ORIGIN = " °"
 
 BODY = Style()
 QUIET = Style(size=15, color=INK.quiet)
@@ -167,7 +168,7 @@ def _column(title: str, author: str, passages: tuple[Passage, ...], width: float
     for passage in passages:
         mark_style = Style(weight="bold", color=MARK_COLORS[passage.verdict])
         color_of_text = INK.contradicted if passage.verdict is Verdict.CONTRADICTED else INK.text
-        first, *rest = wrapped(passage.text, width - 30, BODY)
+        first, *rest = wrapped(passage.text + (_OTHER_ORIGIN if passage.origin else ""), width - 30, BODY)
         lines.append(_Line(first, Style(color=color_of_text), passage.mark, mark_style))
         lines += [_Line(text, Style(color=color_of_text), " ", mark_style) for text in rest]
     if not passages:
@@ -180,6 +181,7 @@ def _footer(explanation: Explanation, width: float) -> list[_Line]:
     legend = " · ".join(f"{MARKS[verdict]} {meaning}" for verdict, meaning in MEANINGS.items())
     texts = [
         f"Marks: {legend}",
+        *[f"° {origin}" for origin in sorted({p.origin for p in teacher_passages(explanation) if p.origin})],
         *([f"Compared by: {explanation.comparison.method}"] if explanation.comparison.method else []),
         *([] if explanation.student.complete else ["The student's text stops early: it was canceled or too long."]),
         *explanation.warnings,

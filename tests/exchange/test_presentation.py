@@ -74,6 +74,15 @@ def test_a_library_text_says_that_it_was_written_earlier(explanation):
     assert author_line(explanation.teacher) == ("From the rationale library, written earlier by SmolLM2-135M-Instruct")
 
 
+def test_a_sentence_of_another_origin_says_so_and_the_others_do_not(explanation):
+    first, *rest = explanation.teacher.sentences
+    sentences = (replace(first, author=RationaleAuthor.KNOWLEDGE), replace(rest[0], author=RationaleAuthor.LIBRARY))
+    teacher = replace(explanation.teacher, sentences=(*sentences, *rest[1:]))
+    passages = teacher_passages(replace(explanation, teacher=teacher))
+    assert [passage.origin for passage in passages] == ["from the knowledge base", "", "", ""]
+    assert passages[0].about == "Pleural Effusion · both say so · from the knowledge base"
+
+
 def test_a_knowledge_base_text_claims_no_language_model(explanation):
     line = author_line(replace(explanation.teacher, author=RationaleAuthor.KNOWLEDGE))
     assert "not written by a language model" in line
