@@ -194,7 +194,7 @@ def _paint_color_bar(
 ) -> QRectF:
     """Paint the color bar at the right with its caption below; returns what stays free beside the bar."""
     lines = [StyledLine(text, fonts.small) for text in content.overlay]
-    caption = text_block(lines, min(free.width() * 0.45, 190.0), wrapped=3)
+    caption = text_block(lines, min(free.width() * 0.45, 225.0), wrapped=3)
     length = min(free.height() - caption.height - _GAP, _LONGEST_BAR)
     if length < _SHORTEST_BAR:
         return _paint_caption_alone(painter, free, lines)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kdistill_core.records import Patient, Radiograph, SaliencyMap, Spacing, SpacingSource, TargetKind, Window
+from kdistill_core.records import (
+    Explanation,
+    Patient,
+    Radiograph,
+    SaliencyMap,
+    Spacing,
+    SpacingSource,
+    TargetKind,
+    Window,
+)
 
-NOTICE = "Research software, not a medical device. Not for diagnosis."
+NOTICE = Explanation.notice
 
 _AGE_UNITS = {"Y": "y", "M": "mo", "W": "wk", "D": "d"}
 _OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
