@@ -5,10 +5,10 @@ import os
 # Before torch: the worker processes inherit it, and many small threads are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
 import pytest
 from PIL import Image
 
+from kdistill_core.imaging.display import default_window, render
 from kdistill_core.phantom import simulate
 from kdistill_core.student.tiny import tiny_student
 
@@ -28,7 +28,6 @@ def student_folder(tmp_path_factory):
 def image_file(tmp_path_factory):
     """A simulated frontal chest radiograph in portrait format, as a picture file."""
     path = tmp_path_factory.mktemp("images") / "chest.png"
-    pixels = simulate(seed=1, rows=320, columns=260).radiograph.pixels
-    scaled = (pixels - pixels.min()) / np.ptp(pixels)
-    Image.fromarray((scaled * 65535).astype(np.uint16)).save(path)
+    phantom = simulate(seed=1, rows=320, columns=260).radiograph
+    Image.fromarray(render(phantom, default_window(phantom))).save(path)
     return path
