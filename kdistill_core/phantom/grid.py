@@ -127,7 +127,7 @@ def blur(values: Map, sigma_pixels: float) -> Map:
     shrink = 1
     while sigma_pixels / shrink > 6 and min(values.shape) // (shrink * 2) >= 16:
         shrink *= 2
-    if shrink == 1 and sigma_pixels < 2.5 and min(values.shape) > 256:
+    if shrink == 1 and min(values.shape) > 256:
         return np.asarray(gaussian_filter(values, sigma_pixels, mode="nearest", truncate=3.0))
     if shrink == 1:
         sigma = round(sigma_pixels, 1)
