@@ -11,6 +11,11 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 from kdistill_viewer.theme import tokens
 
 _OUTLINE = tuple(QPointF(x, y) for x in (-1.0, 0.0, 1.0) for y in (-1.0, 0.0, 1.0) if x or y)
+# A soft shadow about the rim: on a white image the rim alone leaves thin strokes hard to tell from one another.
+_SHADOW = tuple(
+    QPointF(x, y) for x, y in ((-2, 0), (2, 0), (0, -2), (0, 2), (-1.5, -1.5), (1.5, -1.5), (-1.5, 1.5), (1.5, 1.5))
+)
+_SHADOW_ALPHA = 70
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,11 @@ def _fitting(text: str, metrics: QFontMetricsF, width: float) -> int:
 def paint_outlined(painter: QPainter, baseline: QPointF, line: StyledLine) -> None:
     """Paint a text with a dark rim, so that it reads on black, on white and on everything between."""
     painter.setFont(line.font)
+    shadow = QColor(tokens.ANNOTATION_OUTLINE)
+    shadow.setAlpha(_SHADOW_ALPHA)
+    painter.setPen(shadow)
+    for shift in _SHADOW:
+        painter.drawText(baseline + shift, line.text)
     painter.setPen(QColor(tokens.ANNOTATION_OUTLINE))
     for shift in _OUTLINE:
         painter.drawText(baseline + shift, line.text)
