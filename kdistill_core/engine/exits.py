@@ -29,10 +29,10 @@ def describe_exit(code: int | None) -> tuple[str, str]:
         return "The model process sent something unreadable and was stopped.", _FAULT_ADVICE
     if code > 128 and code - 128 in {signal.SIGTERM, 9}:
         code = 128 - code  # a launcher in between reports a signal this way
-    if code < 0:
-        cause, advice = _signal_cause(-code)
-    elif code & 0xFFFFFFFF in _WINDOWS:
+    if code & 0xFFFFFFFF in _WINDOWS:
         cause, advice = _WINDOWS[code & 0xFFFFFFFF]
+    elif code < 0:
+        cause, advice = _signal_cause(-code)
     elif code == 0:
         cause, advice = "ended without being asked to", _RESTART
     else:
