@@ -140,10 +140,15 @@ def scale_bar(spacing: Spacing, zoom: float, longest: float) -> ScaleBar | None:
 def overlay_lines(saliency: SaliencyMap, target_text: str = "") -> tuple[str, ...]:
     """Return method, target, and what the colors are relative to."""
     return (
-        _METHODS.get(saliency.method, saliency.method),
+        method_title(saliency.method),
         target_text or _target(saliency),
         "relative to the map's own maximum",
     )
+
+
+def method_title(name: str) -> str:
+    """Return what a saliency method is called in the literature, or its own name."""
+    return _METHODS.get(name, name)
 
 
 def _target(saliency: SaliencyMap) -> str:
