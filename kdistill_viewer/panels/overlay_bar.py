@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
 
 from kdistill_viewer.canvas import COLOR_MAPS, OverlayStyle
+from kdistill_viewer.canvas.annotations import method_title
 
 
 class OverlayBar(QWidget):
@@ -47,7 +48,7 @@ class OverlayBar(QWidget):
         self.opacity.valueChanged.connect(lambda value: self._change(opacity=value / 100))
         self.threshold.valueChanged.connect(lambda value: self._change(threshold=value / 100))
         self.color_map.currentTextChanged.connect(lambda name: self._change(color_map=name))
-        self.method.textActivated.connect(self.method_chosen)
+        self.method.activated.connect(lambda row: self.method_chosen.emit(self.method.itemData(row)))
 
     def set_visible_overlay(self, *, visible: bool) -> None:
         """Draw the overlay or leave it out, all else kept."""
@@ -58,10 +59,11 @@ class OverlayBar(QWidget):
 
     def show_methods(self, methods: tuple[str, ...], chosen: str) -> None:
         """Offer the methods that fit the target on screen."""
-        if methods != tuple(self.method.itemText(row) for row in range(self.method.count())):
+        if methods != tuple(self.method.itemData(row) for row in range(self.method.count())):
             self.method.clear()
-            self.method.addItems(methods)
-        self.method.setCurrentText(chosen)
+            for method in methods:
+                self.method.addItem(method_title(method), method)
+        self.method.setCurrentIndex(self.method.findData(chosen))
         self.method.setEnabled(len(methods) > 1)
 
     def _change(self, **changes: float | str | bool) -> None:

@@ -21,6 +21,7 @@ from kdistill_viewer.theme import tokens
 # How long the pointer rests before an overlay is computed for what is under it; moving across the text to something
 # else must not start work. Chosen by hand on the demo model.
 DWELL_MS = 300
+_WARNINGS_SHOWN = 2
 HINT = (
     "Point at a word to see where it comes from, click to keep it. "
     "The number, or Shift and click, stands for the whole sentence."
@@ -91,10 +92,18 @@ class RationalesPanel(QWidget):
         self._point_at(None)
         self.student.set_origin(student_origin(explanation.student))
         self.teacher.set_origin(teacher_origin(explanation.teacher))
-        self.warnings.setText("\n".join(f"Note: {warning}" for warning in explanation.warnings))
-        self.warnings.setVisible(bool(explanation.warnings))
+        self._show_warnings(explanation.warnings)
         self.student.view.show_rationale(explanation.student, student_side(explanation.comparison))
         self.teacher.view.show_rationale(explanation.teacher, teacher_side(explanation.comparison))
+
+    def _show_warnings(self, warnings: tuple[str, ...]) -> None:
+        """Show the first notes; the text below needs its room, so the others are in the tooltip."""
+        lines = [f"Note: {warning}" for warning in warnings]
+        more = len(lines) - _WARNINGS_SHOWN
+        shown = lines[:_WARNINGS_SHOWN] + ([f"{more} more: point here"] if more > 0 else [])
+        self.warnings.setText("\n".join(shown))
+        self.warnings.setToolTip("\n".join(lines))
+        self.warnings.setVisible(bool(lines))
 
     def set_pinned(self, target: SaliencyTarget | None) -> None:
         """Mark what the overlay on screen was asked for."""

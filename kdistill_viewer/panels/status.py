@@ -48,8 +48,9 @@ class StatusBar(QStatusBar):
 
     def show_models(self, loaded: Loaded) -> None:
         """Say which models answer, and on which device."""
-        place = " ".join(part for part in (loaded.device, loaded.precision) if part)
-        self._set(self.models, f"Student: {loaded.student}   Teacher: {loaded.teacher}   on {place}")
+        place = ", ".join(part for part in (loaded.device, loaded.precision) if part)
+        self._set(self.models, f"Student: {loaded.student} on {place}")
+        self.models.setToolTip(f"Student: {loaded.student}\nTeacher: {loaded.teacher}\nOn {place}")
 
     def _set(self, label: QLabel, text: str) -> None:
         """Show a text as far as there is room; a label as wide as its text would widen the whole window."""
