@@ -71,7 +71,7 @@ def _summarize(explanation: Explanation) -> None:
         if finding.state is State.POSITIVE and finding.probability is not None:
             result(f"  {finding.condition}: {finding.probability:.2f}")
     for who, rationale in (("Student", explanation.student), ("Teacher", explanation.teacher)):
-        out.print(f"\n{who}: {rationale.text}")
+        out.print(f"\n{who}: {rationale.text}", soft_wrap=not out.is_terminal)
     result("")
 
 

@@ -52,8 +52,12 @@ class Session:
     """A running engine; close it, or use it in a ``with`` block."""
 
     def __init__(self, on_progress: OnProgress) -> None:
+        from transformers.utils.logging import disable_progress_bar
+
         from kdistill_core.engine.local import LocalEngine
 
+        # The command shows its own progress.
+        disable_progress_bar()
         self._events: queue.SimpleQueue[AnyEvent] = queue.SimpleQueue()
         self._engine = LocalEngine(self._events.put)
         self._on_progress = on_progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -100,6 +100,12 @@ class Sheet:
 def text_width(text: str, style: Style) -> float:
     """Return the width of one line of text in pixels."""
     return sum(_word_width(part, style) for part in text.replace(" ", "\0 \0").split("\0"))
+
+
+def fitting(text: str, width: float, style: Style) -> Style:
+    """Return ``style``, smaller where one line of ``text`` would be wider than ``width`` pixels."""
+    needed = text_width(text, style)
+    return style if needed <= width else replace(style, size=style.size * width / needed)
 
 
 def wrapped(text: str, width: float, style: Style) -> list[str]:

@@ -27,8 +27,8 @@ from kdistill_core.exchange.presentation import (
     target_line,
     teacher_passages,
 )
-from kdistill_core.exchange.sheet import INK, Sheet, Style, wrapped
-from kdistill_core.records import Explanation, Finding, Radiograph, SaliencyMap, Verdict
+from kdistill_core.exchange.sheet import INK, Sheet, Style, fitting, wrapped
+from kdistill_core.records import Explanation, Finding, Radiograph, Rationale, SaliencyMap, Verdict
 
 WIDTH = 1920
 MARGIN = 32
@@ -67,8 +67,8 @@ def draw(
     identity: the line that names the patient; empty where the patient is withheld.
     """
     column = (WIDTH - 3 * MARGIN) / 2
-    student = _column("Student", author_line(explanation.student), student_passages(explanation), column)
-    teacher = _column("Teacher", author_line(explanation.teacher), teacher_passages(explanation), column)
+    student = _column("Student", explanation.student, student_passages(explanation), column)
+    teacher = _column("Teacher", explanation.teacher, teacher_passages(explanation), column)
     footer = _footer(explanation, WIDTH - 2 * MARGIN)
     top = 150.0
     text_top = top + 40 + PICTURE_BOX[1] + 40
@@ -91,8 +91,8 @@ def _header(sheet: Sheet, explanation: Explanation, identity: str) -> None:
     sheet.text(WIDTH / 2, 10, explanation.notice, NOTICE, anchor="center")
     sheet.text(MARGIN, 58, "K-Distill explanation", TITLE)
     sheet.text(WIDTH - MARGIN, 64, identity or "Patient withheld", BODY, anchor="right")
-    line = wrapped(image_line(explanation.image), WIDTH - 2 * MARGIN, QUIET)[0]
-    sheet.text(MARGIN, 102, line, QUIET)
+    line = image_line(explanation.image)
+    sheet.text(MARGIN, 102, line, fitting(line, WIDTH - 2 * MARGIN, QUIET))
 
 
 def _pictures(
@@ -109,7 +109,7 @@ def _pictures(
         return
     shown = maps[0]
     title = f"{target_line(shown.target, explanation.student)} · {method_line(shown)}"
-    sheet.text(second, top, wrapped(title, PICTURE_BOX[0] + 60, HEADING)[0], HEADING)
+    sheet.text(second, top, title, fitting(title, PICTURE_BOX[0] + 60, HEADING))
     sheet.picture(second, top + 40, width, height, blended(gray, overlay(shown.values, *gray.shape)))
     _side_marks(sheet, second, top + 40, width, radiograph)
     _color_bar(sheet, second + width + 12, top + 40, height)
@@ -131,8 +131,9 @@ def _side_marks(sheet: Sheet, left: float, top: float, width: float, radiograph:
     sides = {"L": ("R", "L"), "R": ("L", "R")}.get(along_row)
     if sides is None:
         return
-    for side, x, anchor in ((sides[0], left + 10, "left"), (sides[1], left + width - 10, "right")):
-        sheet.text(x, top + 8, side, Style(size=22, color=INK.warning_ground, weight="bold"), anchor=anchor)
+    for side, x in ((sides[0], left + 8), (sides[1], left + width - 40)):
+        sheet.box(x, top + 8, 32, 32, INK.ground)
+        sheet.text(x + 16, top + 12, side, Style(size=22, color=INK.warning_ground, weight="bold"), anchor="center")
 
 
 def _color_bar(sheet: Sheet, left: float, top: float, height: float) -> None:
@@ -146,12 +147,12 @@ def _color_bar(sheet: Sheet, left: float, top: float, height: float) -> None:
 def _findings(sheet: Sheet, left: float, top: float, width: float, findings: tuple[Finding, ...]) -> None:
     sheet.text(left, top, "Findings", HEADING)
     step = 44
-    name_width, bar_left, bar_width = 268, left + 280, width - 280 - 62
+    name_width, bar_left, bar_width = 285, left + 300, width - 300 - 62
     for row, finding in enumerate(by_probability(findings)):
         y = top + 42 + row * step
         positive = finding.state is State.POSITIVE
         style = Style(weight="bold") if positive else Style(color=INK.quiet)
-        sheet.text(left, y, wrapped(finding.condition.value, name_width, style)[0], style)
+        sheet.text(left, y, finding.condition.value, fitting(finding.condition.value, name_width, style))
         sheet.text(left, y + 22, STATE_WORDS[finding.state], Style(size=13, color=INK.quiet))
         if finding.probability is None:
             continue
@@ -162,9 +163,11 @@ def _findings(sheet: Sheet, left: float, top: float, width: float, findings: tup
         sheet.text(left + width, y, f"{finding.probability:.2f}", style, anchor="right")
 
 
-def _column(title: str, author: str, passages: tuple[Passage, ...], width: float) -> list[_Line]:
+def _column(title: str, rationale: Rationale, passages: tuple[Passage, ...], width: float) -> list[_Line]:
     lines = [_Line(title, HEADING)]
-    lines += [_Line(text, QUIET) for text in wrapped(author, width, QUIET)]
+    lines += [_Line(text, QUIET) for text in wrapped(author_line(rationale), width, QUIET)]
+    if not rationale.complete:
+        lines.append(_Line("This text stops early: it was canceled or reached the length limit.", QUIET))
     for passage in passages:
         mark_style = Style(weight="bold", color=MARK_COLORS[passage.verdict])
         color_of_text = INK.contradicted if passage.verdict is Verdict.CONTRADICTED else INK.text
@@ -183,7 +186,6 @@ def _footer(explanation: Explanation, width: float) -> list[_Line]:
         f"Marks: {legend}",
         *[f"° {origin}" for origin in sorted({p.origin for p in teacher_passages(explanation) if p.origin})],
         *([f"Compared by: {explanation.comparison.method}"] if explanation.comparison.method else []),
-        *([] if explanation.student.complete else ["The student's text stops early: it was canceled or too long."]),
         *explanation.warnings,
         "Bars show calibrated probabilities; the upright line is the threshold from which a finding is called present.",
         f"Student {model_line(provenance) or 'unnamed'}, weights sha256 {provenance.weights_sha256 or 'unknown'}",

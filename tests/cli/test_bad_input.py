@@ -107,7 +107,7 @@ CASES: dict[Make, tuple[str, tuple[str, ...]]] = {
     zip_named_dicom: ("unreadable", ("zip",)),
     electrocardiogram: ("unreadable", ("waveform",)),
     ct_slice: ("declined", ("ct slice", "not a radiograph")),
-    color_photograph: ("declined", ("color",)),
+    color_photograph: ("unreadable", ("color picture", "not a radiograph")),
     empty_file: ("unreadable", ("empty",)),
     empty_folder: ("unreadable", ("no files",)),
 }
