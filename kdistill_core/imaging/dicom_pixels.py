@@ -1,24 +1,19 @@
-"""The stored values of one frame: what is checked before memory is taken, and decoding.
+"""The stored values of one frame: what is checked before memory is taken for them.
 
 Only the frame asked for is read and decoded.
 """
 
 from __future__ import annotations
 
-import struct
 from math import ceil
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from pydicom.encaps import get_frame
-from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.pixels.utils import as_pixel_options
-from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGExtended12Bit
+from pydicom.uid import UID
 
-from kdistill_core.imaging.codestream import declared_size
 from kdistill_core.imaging.color import gray_of
+from kdistill_core.imaging.dicom_decoding import decode_frame
 from kdistill_core.imaging.dicom_file import DicomFile
 from kdistill_core.imaging.errors import ImagingError
 from kdistill_core.imaging.limits import check_size
@@ -67,7 +62,7 @@ def stored_values(file: DicomFile, frame: int) -> NDArray[Any]:
     frames = frame_count(file)
     if not 0 <= frame < frames:
         raise ImagingError(f"{file.name} has {frames} frames; frame {frame + 1} was asked for.")
-    values = _decode(file, frame)
+    values = decode_frame(file, frame)
     photometric = str(file.dataset.PhotometricInterpretation)
     if photometric == "PALETTE COLOR":
         values = apply_color_lut(values, file.dataset)
@@ -116,96 +111,6 @@ def _is_zero_from(file: DicomFile, offset: int) -> bool:
         remaining -= len(chunk)
     file.stream.seek(start)
     return zero
-
-
-def _decode(file: DicomFile, frame: int) -> NDArray[Any]:
-    try:
-        decoder = get_decoder(file.transfer_syntax)
-    except NotImplementedError as error:
-        raise _no_decoder(file.name, file.transfer_syntax) from error
-    if not decoder.is_available:
-        raise _no_decoder(file.name, file.transfer_syntax)
-    options = as_pixel_options(file.dataset, pixel_keyword=file.pixel_keyword)
-    options.setdefault("samples_per_pixel", 1)
-    unaligned = False
-    if file.transfer_syntax.is_encapsulated:
-        _check_codestream(file, frame)
-    else:
-        options["pixel_vr"] = file.pixel_vr
-        unaligned = _is_unaligned(file)
-        options["correct_unused_bits"] = not unaligned
-    plugin = _preferred_plugin(decoder)
-    try:
-        values, _ = decoder.as_array(file.stream, index=frame, decoding_plugin=plugin, **options)
-    except Exception as error:  # the plugins raise whatever their C libraries make of a damaged stream
-        if not plugin:
-            raise _undecodable(file, error) from error
-        try:
-            values, _ = decoder.as_array(file.stream, index=frame, **options)
-        except Exception as second:
-            raise _undecodable(file, second) from second
-    return _aligned(values, file) if unaligned else values
-
-
-def _preferred_plugin(decoder: Decoder) -> str:
-    """Return the plugin to try first, empty for pydicom's own order.
-
-    For JPEG 2000 pylibjpeg takes three quarters of the time of the others (a CR image of 1841 by 1955: 0.51 s
-    against 0.67 s with Pillow and 0.69 s with GDCM).
-    """
-    return "pylibjpeg" if decoder.UID in JPEG2000TransferSyntaxes and "pylibjpeg" in decoder.available_plugins else ""
-
-
-def _check_codestream(file: DicomFile, frame: int) -> None:
-    """Refuse a compressed frame whose own size is not the header's, before a decoder takes memory for it."""
-    try:
-        encoded = get_frame(file.stream, frame, number_of_frames=frame_count(file))
-    except (ValueError, EOFError, struct.error, StopIteration) as error:
-        raise _undecodable(file, error) from error
-    size = declared_size(encoded)
-    expected = int(file.dataset.Rows), int(file.dataset.Columns)
-    if size is not None and size != expected:
-        raise ImagingError(
-            f"{file.name} declares {expected[1]} by {expected[0]} pixels, its compressed picture "
-            f"{size[1]} by {size[0]}.",
-            f"The file is damaged. {_ADVICE}",
-        )
-
-
-def _is_unaligned(file: DicomFile) -> bool:
-    """Whether the values do not end at the lowest bit: HighBit is by custom BitsStored - 1, but need not be."""
-    if file.pixel_keyword != "PixelData" or file.dataset.get("HighBit") is None:
-        return False
-    stored, allocated, high = (int(file.dataset[word].value) for word in ("BitsStored", "BitsAllocated", "HighBit"))
-    if not stored - 1 <= high < allocated:
-        raise ImagingError(f"{file.name} states {stored} bits stored up to bit {high} of {allocated}.", _ADVICE)
-    return high != stored - 1
-
-
-def _aligned(values: NDArray[Any], file: DicomFile) -> NDArray[Any]:
-    """Return the stored bits of ``values`` alone, moved down to the lowest bit, with their sign."""
-    allocated = int(file.dataset.BitsAllocated)
-    raised = np.left_shift(values, allocated - 1 - int(file.dataset.HighBit))
-    lowered: NDArray[Any] = np.right_shift(raised, allocated - int(file.dataset.BitsStored))
-    return lowered
-
-
-def _undecodable(file: DicomFile, error: Exception) -> ImagingError:
-    if file.transfer_syntax == JPEGExtended12Bit and int(file.dataset.BitsStored) > 8:
-        return _no_decoder(file.name, file.transfer_syntax)
-    return ImagingError(
-        f"{file.name} holds pixel data that no decoder for {file.transfer_syntax.name} could read.",
-        f"The file is truncated or damaged; copy it again. ({type(error).__name__})",
-    )
-
-
-def _no_decoder(name: str, syntax: UID) -> ImagingError:
-    problem = f"{name} is compressed as {syntax.name} ({syntax}), which no installed decoder reads."
-    if syntax == JPEGExtended12Bit:
-        return ImagingError(problem, 'Install pylibjpeg-libjpeg (GPLv3): pip install "kdistill[jpeg-extended]".')
-    return ImagingError(
-        problem, "Convert it with gdcmconv --raw or dcmdjpeg, or ask the archive for an uncompressed copy."
-    )
 
 
 def _what(dataset: Any) -> str:
