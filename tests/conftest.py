@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# A busy computer is slow, which is no fault of what is tested.
+settings.register_profile("kdistill", deadline=None)
+settings.load_profile("kdistill")
 # Tests never open a window on the desktop of whoever runs them; those marked `window` are started under Xvfb.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
