@@ -203,14 +203,13 @@ class ImageCanvas(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002
         area, view, ratio = QRectF(self.rect()), self.view_transform(), self.devicePixelRatioF()
-        painter = QPainter(self)
-        free = self._scene.paint(painter, area, self.font(), self._extent(), view, ratio)
-        self._busy.paint(painter, free, self._scene.fonts(self.font()))
-        if self._drop.welcomes:
-            paint_ring(painter, area, tokens.SUCCESS)
-        elif self.hasFocus():
-            paint_ring(painter, area, tokens.FOCUS)
-        painter.end()
+        with QPainter(self) as painter:
+            free = self._scene.paint(painter, area, self.font(), self._extent(), view, ratio)
+            self._busy.paint(painter, free, self._scene.fonts(self.font()))
+            if self._drop.welcomes:
+                paint_ring(painter, area, tokens.SUCCESS)
+            elif self.hasFocus():
+                paint_ring(painter, area, tokens.FOCUS)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         change = (event.size() - event.oldSize()) * self.devicePixelRatioF()

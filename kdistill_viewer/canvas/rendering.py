@@ -140,12 +140,11 @@ def _draw(
     smooth: bool,
 ) -> None:
     """Draw a region of a level (grays, or colors with alpha) into the layer, in the transform of the view."""
-    painter = QPainter(layer)
-    if smooth:
-        _draw_interpolated(painter, pixels, region, level, extent, view)
-    else:
-        _draw_nearest(painter, pixels, region, level, extent, view)
-    painter.end()
+    with QPainter(layer) as painter:
+        if smooth:
+            _draw_interpolated(painter, pixels, region, level, extent, view)
+        else:
+            _draw_nearest(painter, pixels, region, level, extent, view)
 
 
 def _draw_interpolated(

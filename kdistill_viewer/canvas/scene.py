@@ -170,7 +170,6 @@ def export_image(
         max(round(area.width() * ratio), 1), max(round(area.height() * ratio), 1), QImage.Format.Format_RGB32
     )
     image.setDevicePixelRatio(ratio)
-    painter = QPainter(image)
-    scene.paint(painter, area, font, extent, view, ratio)
-    painter.end()
+    with QPainter(image) as painter:
+        scene.paint(painter, area, font, extent, view, ratio)
     return image
