@@ -204,6 +204,19 @@ def test_a_picture_that_is_no_chest_radiograph_is_declined_with_a_reason(models,
     assert "frontal chest" in declined.value.advice
 
 
+def test_half_precision_works_from_end_to_end(student_folder, image_file, told):
+    models = load_models(student_folder, device="cpu", precision="bf16")
+    explanation, radiograph = explain_file(image_file, models, max_new_tokens=10)
+    assert explanation.provenance.precision == "bfloat16"
+    for half, full in zip(explanation.findings, told[0].findings, strict=True):
+        assert half.probability == pytest.approx(full.probability, abs=0.05)
+    for kind in TargetKind:
+        target = SaliencyTarget(kind, Condition.EDEMA, Span(0, len(explanation.student.text)))
+        for method in methods_for(kind):
+            overlay = attribute(explanation, radiograph, target, models, method)
+            assert np.isfinite(overlay.values).all()
+
+
 @pytest.mark.parametrize("step", [0, 1, 5])
 def test_canceling_is_possible_at_every_step(models, image_file, step):
     calls = iter(range(1000))
