@@ -54,9 +54,10 @@ OnEvent = Callable[[AnyEvent], None]
 class EngineProcess:
     """Sends requests to a worker process and hands its events to ``on_event``, which is called from another thread.
 
-    ``on_event`` must not raise. The worker is started by the first request and started anew by the first request after it died; the models that
-    were asked for last are loaded again then. ``submit``, ``cancel`` and ``close`` may be called from any thread and,
-    except for ``close``, return at once. After ``close`` returns ``on_event`` is not called any more.
+    ``on_event`` must not raise. The worker is started by the first request and started anew by the first request
+    after it died; the models that were asked for last are loaded again then. ``submit``, ``cancel`` and ``close`` may
+    be called from any thread and, except for ``close``, return at once. After ``close`` returns ``on_event`` is not
+    called any more.
     """
 
     def __init__(
