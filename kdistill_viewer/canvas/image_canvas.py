@@ -23,8 +23,11 @@ from kdistill_core.records import Radiograph, SaliencyMap, Window
 from kdistill_viewer.canvas.busy import Busy
 from kdistill_viewer.canvas.file_drop import FileDrop
 from kdistill_viewer.canvas.interaction import (
+    KEY_PAN,
+    KEY_WINDOW,
     Drag,
     Tool,
+    arrow_of,
     cursor_for,
     drag_zoom_factor,
     dragged_window,
@@ -36,8 +39,6 @@ from kdistill_viewer.canvas.overlay import OverlayStyle
 from kdistill_viewer.canvas.scene import Scene, export_image, paint_ring
 from kdistill_viewer.canvas.transform import Extent, ViewTransform
 from kdistill_viewer.theme import tokens
-
-_KEY_PAN = 40.0  # logical pixels a key press
 
 
 @dataclass(frozen=True)
@@ -265,17 +266,14 @@ class ImageCanvas(QWidget):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        directions = {
-            Qt.Key.Key_Left: (_KEY_PAN, 0.0),
-            Qt.Key.Key_Right: (-_KEY_PAN, 0.0),
-            Qt.Key.Key_Up: (0.0, _KEY_PAN),
-            Qt.Key.Key_Down: (0.0, -_KEY_PAN),
-        }
-        direction = directions.get(Qt.Key(event.key()))
-        if direction is None or self._scene.radiograph is None:
+        arrow, window = arrow_of(event), self._scene.window
+        if arrow is None or window is None:
             super().keyPressEvent(event)
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            dx, dy = arrow[0] * KEY_WINDOW, arrow[1] * KEY_WINDOW
+            self.set_window(dragged_window(window, dx, dy, self._scene.data_range))
         else:
-            self.pan_by(*direction)
+            self.pan_by(-arrow[0] * KEY_PAN, -arrow[1] * KEY_PAN)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QCursor, QPainter, QPen, QPixmap, QWheelEvent
+from PySide6.QtGui import QColor, QCursor, QKeyEvent, QPainter, QPen, QPixmap, QWheelEvent
 
 from kdistill_core.records import VoiFunction, Window
 from kdistill_viewer.canvas.transform import ViewTransform
@@ -21,6 +21,18 @@ _ZOOM_DRAG = 150.0
 # One notch of a wheel (120 units) zooms by this factor; touchpads are scaled to feel alike.
 _NOTCH_FACTOR = 1.2
 _TOUCHPAD_PIXELS_PER_NOTCH = 60.0
+
+
+# An arrow key pans by so many logical pixels; with Shift it windows as a drag over so many would.
+KEY_PAN = 40.0
+KEY_WINDOW = 10.0
+
+_ARROWS: dict[int, tuple[float, float]] = {
+    Qt.Key.Key_Left: (-1.0, 0.0),
+    Qt.Key.Key_Right: (1.0, 0.0),
+    Qt.Key.Key_Up: (0.0, -1.0),
+    Qt.Key.Key_Down: (0.0, 1.0),
+}
 
 
 class Tool(StrEnum):
@@ -66,6 +78,11 @@ def dragged_window(start: Window, dx: float, dy: float, data_range: float) -> Wi
     return replace(
         start, width=max(start.width + dx * per_pixel, narrowest), center=start.center + dy * per_pixel, name=""
     )
+
+
+def arrow_of(event: QKeyEvent) -> tuple[float, float] | None:
+    """Return the direction (right, down) of an arrow key, None for other keys."""
+    return _ARROWS.get(event.key())
 
 
 def drag_zoom_factor(dy: float) -> float:

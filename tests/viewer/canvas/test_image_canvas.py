@@ -322,6 +322,19 @@ def test_arrow_keys_move_the_image(canvas, make_radiograph):
     assert canvas.view_transform() == before.panned(40, -40)
 
 
+def test_shift_and_arrow_keys_window_as_a_drag_would(canvas, make_radiograph):
+    canvas.show_radiograph(make_radiograph())
+    canvas.set_window(WINDOW)
+    drag(canvas, Qt.MouseButton.LeftButton, QPoint(200, 200), QPoint(210, 190))
+    dragged = canvas.window()
+    canvas.set_window(WINDOW)
+    view = canvas.view_transform()
+    QTest.keyClick(canvas, Qt.Key.Key_Up, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(canvas, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert (canvas.window().width, canvas.window().center) == pytest.approx((dragged.width, dragged.center))
+    assert canvas.view_transform() == view
+
+
 def test_cursor_tells_the_tool(canvas, make_radiograph):
     canvas.show_radiograph(make_radiograph())
     assert canvas.cursor().shape() == Qt.CursorShape.CrossCursor
