@@ -45,6 +45,13 @@ ORIGINS: dict[RationaleAuthor, str] = {
     RationaleAuthor.LIBRARY: "written earlier by a language model",
     RationaleAuthor.KNOWLEDGE: "from the knowledge base",
 }
+# What a saliency method is called in the literature.
+METHOD_NAMES: dict[str, str] = {
+    "attention": "Condition query attention",
+    "grad_cam": "Grad-CAM",
+    "gradient_x_activation": "Gradient x activation",
+    "integrated_gradients": "Integrated gradients",
+}
 STATE_WORDS: dict[State, str] = {
     State.POSITIVE: "present",
     State.NEGATIVE: "absent",
@@ -164,8 +171,8 @@ def target_line(target: SaliencyTarget, rationale: Rationale) -> str:
 
 
 def method_line(saliency_map: SaliencyMap) -> str:
-    """Return the method of a saliency map as a reader would write it."""
-    return saliency_map.method.replace("_", " ").replace("-", " ")
+    """Return what the map's method is called in the literature, its own name where that is not known."""
+    return METHOD_NAMES.get(saliency_map.method, saliency_map.method)
 
 
 def said_of(saliency_map: SaliencyMap) -> str:

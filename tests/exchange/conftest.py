@@ -138,10 +138,8 @@ def maps(radiograph) -> tuple[SaliencyMap, ...]:
         SaliencyMap(
             blob,
             SaliencyTarget(TargetKind.CONDITION, Condition.PLEURAL_EFFUSION),
-            "condition-attention",
+            "attention",
             (170.0, 220.0),
         ),
-        SaliencyMap(
-            other, SaliencyTarget(TargetKind.CONDITION, Condition.SUPPORT_DEVICES), "condition-attention", (60.0, 80.0)
-        ),
+        SaliencyMap(other, SaliencyTarget(TargetKind.CONDITION, Condition.SUPPORT_DEVICES), "attention", (60.0, 80.0)),
     )

@@ -8,9 +8,11 @@ import pytest
 
 from kdistill_core.conditions import Condition, State
 from kdistill_core.exchange.presentation import (
+    METHOD_NAMES,
     author_line,
     by_probability,
     image_line,
+    method_line,
     said_of,
     student_passages,
     target_line,
@@ -125,3 +127,10 @@ def test_a_maps_own_note_replaces_its_peak(maps):
     assert said_of(maps[0]) == "strongest at column 170, row 220"
     empty = replace(maps[0], peak=(-1.0, -1.0), note="Nothing in the image spoke for it.")
     assert said_of(empty) == "Nothing in the image spoke for it."
+
+
+def test_every_saliency_method_has_a_name_a_reader_knows(maps):
+    from kdistill_core.saliency.registry import METHODS
+
+    assert set(METHOD_NAMES) == {method.name for method in METHODS}
+    assert method_line(maps[0]) == "Condition query attention"
