@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QDialog, QWidget
 
 from kdistill_core.conditions import CONDITIONS, Condition
 from kdistill_core.engine.messages import Attribute, Canceled, Declined, Explain, Failed, WorkerDied
@@ -299,6 +299,13 @@ def test_files_can_be_dropped_on_the_window(qtbot, window):
     qtbot.waitUntil(lambda: window.state.session.case is not None)
     assert window.state.session.case.source.path == str(Path("/somewhere/a.dcm"))
     assert window.settings.recent == [str(Path("/somewhere/a.dcm").absolute())]
+
+
+def test_nothing_in_the_window_swallows_a_drop(qtbot, window):
+    """A drop goes to the innermost widget that accepts any, so only the two that open files may."""
+    explained(qtbot, window)
+    assert [widget for widget in window.findChildren(QWidget) if widget.acceptDrops()] == [window.canvas]
+    assert window.acceptDrops()
 
 
 def test_reading_first_hides_reading_and_overlay_until_asked(qtbot, make_window):
