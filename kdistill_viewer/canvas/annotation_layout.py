@@ -68,7 +68,10 @@ def paint_annotations(painter: QPainter, area: QRectF, content: Annotations, fon
     bottom = _paint_bottom(painter, QRectF(inner.left(), top, inner.width(), inner.bottom() - top), content, fonts)
     free = QRectF(inner.left(), top, inner.width(), max(bottom - top, 0.0)).adjusted(0, _GAP, 0, -_GAP)
     beside = free if content.colors is None else _paint_color_bar(painter, free, content, content.colors, fonts)
-    _paint_markers(painter, beside, content.markers, fonts)
+    _paint_side_markers(painter, beside, content.markers, fonts)
+    # Beside a bar the whole height is free; above a caption that stands alone it is not.
+    ends = free if beside.width() < free.width() else beside
+    _paint_end_markers(painter, ends, content.markers, fonts)
     return corner
 
 
@@ -166,7 +169,7 @@ def _paint_scale(painter: QPainter, corner: QPointF, length: float, label: TextB
     label.paint(painter, corner.x() - label.width, y - 4 - label.height, _RIGHT)
 
 
-def _paint_markers(painter: QPainter, free: QRectF, markers: SideMarkers, fonts: Fonts) -> None:
+def _paint_side_markers(painter: QPainter, free: QRectF, markers: SideMarkers, fonts: Fonts) -> None:
     width = free.width() / 2 - _GAP if markers.left else free.width()
     note = text_block([StyledLine(markers.note, fonts.small, tokens.ANNOTATION_MUTED)], width)
     for text, alignment in ((markers.left, _LEFT), (markers.right, _RIGHT)):
@@ -181,12 +184,14 @@ def _paint_markers(painter: QPainter, free: QRectF, markers: SideMarkers, fonts:
         if markers.note and (text or alignment is _LEFT):
             x = free.left() if alignment is _LEFT else free.right() - note.width
             note.paint(painter, x, y + letter.height, alignment)
+
+
+def _paint_end_markers(painter: QPainter, free: QRectF, markers: SideMarkers, fonts: Fonts) -> None:
     for text, at_top in ((markers.top, True), (markers.bottom, False)):
         letter = text_block([StyledLine(text, fonts.marker)], free.width())
-        if letter.height > free.height():
-            continue
-        y = free.top() if at_top else free.bottom() - letter.height
-        letter.paint(painter, free.center().x() - letter.width / 2, y, _LEFT)
+        if letter.height <= free.height():
+            y = free.top() if at_top else free.bottom() - letter.height
+            letter.paint(painter, free.center().x() - letter.width / 2, y, _LEFT)
 
 
 def _paint_color_bar(
