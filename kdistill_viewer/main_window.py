@@ -71,7 +71,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(middle)
         if not (settings.geometry and self.restoreGeometry(_decoded(settings.geometry))):
             self.resize(*_USUAL)
-        self.columns.setSizes(settings.splitters.get("columns", _columns(self.width())))
+        self.columns.setSizes(_columns(self.width(), settings.splitters.get("columns", [])))
         FirstPaint(self.canvas, self.build)
 
     def build(self) -> None:
@@ -175,6 +175,9 @@ def _decoded(geometry: str) -> QByteArray:
     return QByteArray.fromBase64(geometry.encode("ascii", errors="ignore"))
 
 
-def _columns(width: int) -> list[int]:
+def _columns(width: int, saved: list[int]) -> list[int]:
+    """Return the widths of the columns: as they were saved, in proportion to a window that may be narrower now."""
+    if len(saved) == 3 and sum(saved) > 0:
+        return [round(part * width / sum(saved)) for part in saved]
     studies, reading = round(width * _STUDIES_PART), round(width * _READING_PART)
     return [studies, width - studies - reading, reading]

@@ -27,23 +27,21 @@ _PACKAGES = ("PySide6_Essentials", "numpy", "pydicom", "torch", "transformers", 
 def keys_dialog(actions: tuple[Action, ...], settings_file: str, parent: QWidget) -> QDialog:
     """Return a dialog that lists every action with its keys."""
     dialog, column = _dialog("Keyboard shortcuts", parent)
-    table = QTableWidget(len(actions), 3)
-    table.setHorizontalHeaderLabels(["Menu", "Action", "Keys"])
+    table = QTableWidget(len(actions), 4)
+    table.setHorizontalHeaderLabels(["Menu", "Action", "Keys", "Id"])
     table.verticalHeader().hide()
     table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
     for row, action in enumerate(actions):
         keys = ", ".join(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in action.keys)
-        for place, text in enumerate((action.menu, action.title.rstrip("."), keys)):
-            cell = QTableWidgetItem(text)
-            cell.setToolTip(action.id)
-            table.setItem(row, place, cell)
+        for place, text in enumerate((action.menu, action.title.rstrip("."), keys, action.id)):
+            table.setItem(row, place, QTableWidgetItem(text))
     table.resizeColumnsToContents()
     table.horizontalHeader().setStretchLastSection(True)
     mouse = QLabel(
         "On the image: left drag changes the window, middle drag moves, wheel or right drag zooms, "
         "double click fits.\nIn a rationale: Up and Down walk through sentences, Left and Right through words, "
         f"Enter shows the overlay.\nOther keys can be set under \N{LEFT DOUBLE QUOTATION MARK}keys"
-        f"\N{RIGHT DOUBLE QUOTATION MARK} in {settings_file}, by the action's id."
+        f"\N{RIGHT DOUBLE QUOTATION MARK} in {settings_file}, by the id in the last column."
     )
     mouse.setWordWrap(True)
     column.addWidget(table)
