@@ -119,7 +119,7 @@ def page(
         f"Written by `make outcomes` (`tools/explain_outcomes.py`) with K-Distill {kdistill_core.__version__}, "
         f"pydicom {pydicom.__version__} and the bundled student. Every file ended in an explanation or in one line "
         "that says why not; no traceback occurred. *Declined* means: read, but not a frontal chest radiograph as far "
-        "as the program can tell. *Unreadable* means: no picture could be made of it.",
+        "as the program can tell. *Unreadable* means: no gray picture could be made of it.",
         "",
         f"## pydicom's own single-frame test files ({len(tests)})",
         "",

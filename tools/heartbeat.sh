@@ -6,7 +6,8 @@ what=$1
 shift
 (
     seconds=0
-    while sleep 15; do
+    # With no hold on the output, so that whoever reads it need not wait for the last sleep.
+    while sleep 15 >/dev/null 2>&1; do
         seconds=$((seconds + 15))
         echo "    ... $what: $seconds s"
     done
