@@ -24,6 +24,7 @@ from kdistill_core.records import (
 from kdistill_core.resources import resource
 from kdistill_core.serialization import RecordError, from_json, to_json
 from kdistill_core.teacher.errors import LibraryError
+from kdistill_core.teacher.gate import GateVerdict
 from kdistill_core.teacher.knowledge import NO_SIDE, Knowledge, KnowledgeBase
 
 LIBRARY_FILE = "rationales/library.json"
@@ -32,20 +33,20 @@ SPOKEN_STATES = frozenset({State.POSITIVE, State.UNCERTAIN})
 
 
 @dataclass(frozen=True)
-class GateVerdict:
-    """The outcome of one check of the gate; ``reason`` says what failed, empty when passed."""
-
-    check: str
-    passed: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True)
 class LibrarySentence:
-    """A sentence and the part it plays."""
+    """A sentence and the part it plays.
+
+    author: LIBRARY for the language model's text, KNOWLEDGE for the knowledge base's own.
+    statement: the statement of the knowledge base it was written from, empty where it is that statement.
+    attempt: at which try the language model's text passed the gate, 0 for the first.
+    """
 
     role: SentenceRole
     text: str
+    author: RationaleAuthor = RationaleAuthor.KNOWLEDGE
+    statement: str = ""
+    attempt: int = 0
+    verdicts: tuple[GateVerdict, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class LibraryEntry:
     """One rationale of one condition in one state.
 
     assertions: the opening sentence per side (``none``, ``left``, ``right``, ``bilateral``), from the knowledge base.
-    sentences: what follows it on every side, written by ``author``.
-    author: LIBRARY for a language model's text, KNOWLEDGE for the knowledge base's own sentences.
+    sentences: what follows it on every side; each names its own author.
+    author: LIBRARY where a language model wrote any of them, KNOWLEDGE where it wrote none.
     provenance: model name and version, weights hash, prompt name, seed and time, where a language model wrote it.
     """
 
@@ -129,9 +130,15 @@ class RationaleLibrary:
         It holds the entries of every finding in one of ``states``; of No Finding where none but Support Devices is.
         ``roles`` keeps only sentences of these roles. Raises LibraryError.
         """
-        spoken = _spoken(findings, states)
-        parts = [(finding, self.entry(finding.condition, finding.state, variant)) for finding in spoken]
-        return _join(parts, roles)
+        return compose_entries(self.entries_of(findings, variant=variant, states=states), roles=roles)
+
+    def entries_of(
+        self, findings: Sequence[Finding], *, variant: int = 0, states: Collection[State] = SPOKEN_STATES
+    ) -> list[tuple[Finding, LibraryEntry]]:
+        """Return the findings that a rationale speaks of, each with its entry. Raises LibraryError."""
+        return [
+            (finding, self.entry(finding.condition, finding.state, variant)) for finding in _spoken(findings, states)
+        ]
 
 
 def _spoken(findings: Iterable[Finding], states: Collection[State]) -> list[Finding]:
@@ -141,24 +148,26 @@ def _spoken(findings: Iterable[Finding], states: Collection[State]) -> list[Find
     return [by_condition[condition] for condition in CONDITIONS if condition in by_condition]
 
 
-def _join(parts: list[tuple[Finding, LibraryEntry]], roles: Collection[SentenceRole] | None) -> Rationale:
+def compose_entries(
+    parts: Sequence[tuple[Finding, LibraryEntry]], *, roles: Collection[SentenceRole] | None = None
+) -> Rationale:
+    """Return one rationale of several entries, each opening on the side of its finding.
+
+    Its author is the language model where it wrote any of the sentences; every sentence names its own.
+    """
     text = ""
     sentences: list[Sentence] = []
-    written: list[LibraryEntry] = []
+    author, provenance = RationaleAuthor.KNOWLEDGE, Provenance()
     for finding, entry in parts:
         for sentence in entry.on_side(finding.side):
             if roles is not None and sentence.role not in roles:
                 continue
             start = len(text) + (1 if text else 0)
             text = f"{text} {sentence.text}" if text else sentence.text
-            opening = sentence.role is SentenceRole.ASSERTION
-            author = RationaleAuthor.KNOWLEDGE if opening else entry.author
-            if author is RationaleAuthor.LIBRARY and entry not in written:
-                written.append(entry)
             span = Span(start, len(text))
-            sentences.append(Sentence(span, entry.condition, entry.state, sentence.role, author))
-    author = RationaleAuthor.LIBRARY if written else RationaleAuthor.KNOWLEDGE
-    provenance = written[0].provenance if written else Provenance()
+            sentences.append(Sentence(span, entry.condition, entry.state, sentence.role, sentence.author))
+            if author is RationaleAuthor.KNOWLEDGE and sentence.author is not author:
+                author, provenance = sentence.author, entry.provenance
     return Rationale(text, author, tuple(sentences), provenance=provenance)
 
 
