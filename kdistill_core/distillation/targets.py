@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -39,7 +40,8 @@ class TeacherTargets:
     """What the teacher says of each case.
 
     texts: the rationale, one per case and variant, [N][V]. states: float32 [N, K], 1 where the rationale asserts the
-    condition, else 0. embeddings: float32 [N, D] of the first variant, D = 0 where nobody asked for them.
+    condition, else 0. embeddings: float32 [N, D] of the first variant, D = 0 where nobody asked for them: the mean of
+    its sentences' embeddings, so that a sentence is embedded once, however many rationales share it.
     groups: int64 [N], equal where the findings told are equal.
     """
 
@@ -66,11 +68,19 @@ def teacher_targets(
     ]
     texts = [tuple(rationale.text for rationale in versions) for versions in rationales]
     states = np.array([_asserted(versions[0]) for versions in rationales], dtype=np.float32)
-    first = [versions[0] for versions in texts]
-    embeddings = np.zeros((len(first), 0), dtype=np.float32) if embed is None else embed(first)
+    embeddings = _embeddings([versions[0] for versions in rationales], embed)
     return TeacherTargets(tuple(texts[group] for group in groups), states[groups], embeddings[groups], groups)
 
 
 def _asserted(rationale: Rationale) -> list[float]:
     said = {sentence.condition for sentence in rationale.sentences if sentence.state is State.POSITIVE}
     return [float(condition in said) for condition in CONDITIONS]
+
+
+def _embeddings(rationales: Sequence[Rationale], embed: Embed | None) -> NDArray[np.float32]:
+    if embed is None:
+        return np.zeros((len(rationales), 0), dtype=np.float32)
+    spoken = [[text.text[part.span.start : part.span.end] for part in text.sentences] for text in rationales]
+    rows = {sentence: row for row, sentence in enumerate(dict.fromkeys(chain.from_iterable(spoken)))}
+    vectors = embed(list(rows))
+    return np.stack([vectors[[rows[sentence] for sentence in sentences]].mean(axis=0) for sentences in spoken])

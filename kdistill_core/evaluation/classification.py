@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +39,12 @@ def macro_auc(scores: Scores, labels: Labels) -> float:
     return float(np.mean(defined)) if defined else float("nan")
 
 
-def prevalence_scores(train_labels: Labels, cases: int) -> NDArray[np.float64]:
+def prevalence_scores(positive: Sequence[int], known: Sequence[int], cases: int) -> NDArray[np.float64]:
     """Return [cases, K], every case scored with each condition's share of positives in training: the blind baseline.
 
-    A condition that training never labels scores 0.
+    positive, known: of the training labels, per condition. A condition that training never labels scores 0.
     """
-    known = (~np.isnan(train_labels)).sum(0)
-    share = np.nansum(train_labels, axis=0) / np.maximum(known, 1)
+    share = np.asarray(positive) / np.maximum(np.asarray(known), 1)
     return np.tile(share, (cases, 1))
 
 
@@ -67,8 +66,3 @@ def best_threshold(probabilities: Scores, labels: Labels) -> float:
     best = int(np.argmax(np.where(parts, scores, -1.0)))
     below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
     return float(np.clip((ranked[best] + below) / 2, 1e-4, 1 - 1e-4))
-
-
-def scorer(measure: Callable[[Scores, Labels], float], scores: Scores, labels: Labels) -> Callable[..., float]:
-    """Return ``measure`` of the cases at given indices, for :func:`kdistill_core.evaluation.resampling.bootstrap`."""
-    return lambda indices: measure(scores[indices], labels[indices])

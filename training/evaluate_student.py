@@ -1,0 +1,205 @@
+"""Measure a student on held-out cases and write its scores and its model card into its folder.
+
+    python -m training.evaluate_student --config training/configs/student-evaluation.yaml
+
+Phantoms and real radiographs stand apart. Every score has a bootstrap interval by patient, and beside it what a blind
+student would get: each condition's prevalence (or the best constant text), and this student with the images of the set
+permuted among its cases.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from jsonargparse import auto_cli
+from numpy.typing import NDArray
+
+from kdistill_core.conditions import CONDITIONS
+from kdistill_core.datasets import Split
+from kdistill_core.datasets.cache import PixelCache
+from kdistill_core.evaluation.classification import auc, macro_auc, micro_auc, prevalence_scores
+from kdistill_core.evaluation.generation import CONVENTION, asserted, counts, f1_by_condition, macro_f1, micro_f1
+from kdistill_core.evaluation.resampling import Interval, Statistic, bootstrap
+from kdistill_core.student.loading import load_student, weights_sha256
+from training.student_card import write_card
+from training.student_data import DataSettings, LabelCounts, labels_of, prepare, read_label_counts
+from training.student_scores import condition_logits, rationales
+
+METRICS_FILE = "metrics.json"
+
+
+@dataclass(frozen=True)
+class ConditionScores:
+    """One condition on one set: how many of the known cases have it, AUC and text F1 (None where not defined)."""
+
+    condition: str
+    known: int
+    positive: int
+    auc: float | None
+    text_f1: float
+
+
+@dataclass(frozen=True)
+class SetScores:
+    """One held-out set. scores: by name, such as ``micro-AUC`` or ``micro-AUC minus shuffled``, each with interval."""
+
+    name: str
+    images: int
+    patients: int
+    conditions: tuple[str, ...]
+    constant_text: str
+    scores: dict[str, Interval]
+    by_condition: tuple[ConditionScores, ...]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Everything measured of one checkpoint."""
+
+    weights_sha256: str
+    text_convention: str
+    command: str
+    sets: tuple[SetScores, ...]
+
+
+def evaluate_student(
+    model: Path, data: DataSettings, resamples: int = 1000, seed: int = 0, command: str | None = None
+) -> None:
+    """Measure the student in the folder ``model`` on the test split and write metrics.json and README.md there.
+
+    command: what made the checkpoint, for the card; by default this command.
+    """
+    student, processor = load_student(model)
+    size = student.config.image_size
+    test, trained = prepare(data, Split.TEST, size), read_label_counts(model)
+    sets = []
+    for name, cache in test.items():
+        print(f"measuring on {len(cache)} cases: {name}", flush=True)
+        logits = condition_logits(student, processor, cache)
+        with torch.inference_mode():
+            probabilities = student.probabilities(torch.from_numpy(logits)).numpy()
+        texts = rationales(student, processor, cache)
+        sets.append(_score(name, cache, probabilities, texts, trained[name], resamples, seed))
+    made_by = command or shlex.join(["python", "-m", "training.evaluate_student", *sys.argv[1:]])
+    metrics = Metrics(weights_sha256(model), CONVENTION, made_by, tuple(sets))
+    (model / METRICS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
+    write_card(model, metrics, data)
+    for scores in metrics.sets:
+        for score, interval in scores.scores.items():
+            print(f"{scores.name}: {score} {interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]", flush=True)
+
+
+def _score(
+    name: str,
+    cache: PixelCache,
+    probabilities: NDArray[np.float32],
+    texts: Sequence[str],
+    trained: LabelCounts,
+    resamples: int,
+    seed: int,
+) -> SetScores:
+    labels = labels_of(cache)
+    # Never labeled in training means that the data set does not know the condition.
+    known = [k for k, count in enumerate(trained.known) if count]
+    positive, counted = [trained.positive[k] for k in known], [trained.known[k] for k in known]
+    labels, probabilities = labels[:, known], probabilities[:, known]
+    shuffle = _derangement(len(cache), seed)
+    said = asserted(texts)[:, known]
+    constant = best_constant(positive, counted)
+    scores = {
+        "model": probabilities,
+        "prevalence": prevalence_scores(positive, counted, len(cache)),
+        "shuffled": probabilities[shuffle],
+    }
+    tallies = {
+        "model": counts(said, labels),
+        "prevalence": counts(np.tile(constant, (len(cache), 1)), labels),
+        "shuffled": counts(said[shuffle], labels),
+    }
+    statistics: dict[str, Statistic] = {}
+    for score, measure in (("micro-AUC", micro_auc), ("macro-AUC", macro_auc)):
+        of = {who: (lambda at, m=measure, s=values: m(s[at], labels[at])) for who, values in scores.items()}
+        statistics |= _with_baselines(score, of)
+    for score, measure_f1 in (("text micro-F1", micro_f1), ("text macro-F1", macro_f1)):
+        of = {who: (lambda at, m=measure_f1, t=tally: m(t[at])) for who, tally in tallies.items()}
+        statistics |= _with_baselines(score, of)
+    patients = [study.patient.id for study in cache.studies]
+    named = [CONDITIONS[k].value for k in known]
+    return SetScores(
+        name=name,
+        images=len(cache),
+        patients=len(set(patients)),
+        conditions=tuple(named),
+        constant_text=" + ".join(label for label, use in zip(named, constant, strict=True) if use),
+        scores=bootstrap(statistics, patients, resamples, seed=seed),
+        by_condition=_by_condition(named, probabilities, labels, tallies["model"]),
+        examples=tuple(dict.fromkeys(texts))[:3],
+    )
+
+
+def _with_baselines(score: str, of: dict[str, Statistic]) -> dict[str, Statistic]:
+    model, prevalence, shuffled = of["model"], of["prevalence"], of["shuffled"]
+    return {
+        score: model,
+        f"{score}, prevalence": prevalence,
+        f"{score}, shuffled images": shuffled,
+        f"{score} minus prevalence": lambda at: model(at) - prevalence(at),
+        f"{score} minus shuffled images": lambda at: model(at) - shuffled(at),
+    }
+
+
+def best_constant(positive: Sequence[int], known: Sequence[int]) -> NDArray[np.bool_]:
+    """Return bool [K], the set of conditions that, asserted of every training case, has the best micro F1.
+
+    positive, known: of the training labels, per condition. The set need not make sense as a text (No Finding beside
+    an opacity), which only helps this baseline.
+    """
+    hits, labeled = np.asarray(positive), np.asarray(known)
+    order = np.argsort(-hits / np.maximum(labeled, 1))
+    # 2 hits / (asserted + present): the best set holds the conditions of the largest shares, however many.
+    scores = [
+        2 * hits[order[:size]].sum() / (labeled[order[:size]].sum() + hits.sum()) for size in range(1, len(order) + 1)
+    ]
+    chosen = np.zeros(len(hits), dtype=bool)
+    chosen[order[: 1 + int(np.argmax(scores))]] = True
+    return chosen
+
+
+def _derangement(count: int, seed: int) -> NDArray[np.int64]:
+    """Return a permutation that leaves no case its own image."""
+    order = np.random.default_rng(seed).permutation(count)
+    shifted = np.empty(count, dtype=np.int64)
+    shifted[order] = np.roll(order, 1)
+    return shifted
+
+
+def _by_condition(
+    named: Sequence[str], probabilities: NDArray[np.float32], labels: NDArray[np.float32], tally: NDArray[np.int64]
+) -> tuple[ConditionScores, ...]:
+    f1 = f1_by_condition(tally)
+    rows = []
+    for k, condition in enumerate(named):
+        known = ~np.isnan(labels[:, k])
+        area = auc(probabilities[:, k], labels[:, k])
+        rows.append(
+            ConditionScores(
+                condition,
+                int(known.sum()),
+                int((labels[known, k] > 0.5).sum()),
+                None if np.isnan(area) else area,
+                float(f1[k]),
+            )
+        )
+    return tuple(rows)
+
+
+if __name__ == "__main__":
+    auto_cli(evaluate_student, as_positional=False)

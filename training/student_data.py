@@ -1,0 +1,155 @@
+"""The prepared sets a student is trained, selected, calibrated and measured on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdistill_core.conditions import State
+from kdistill_core.datasets import DatasetError, LabeledImage, Split
+from kdistill_core.datasets import nih as nih_set
+from kdistill_core.datasets.cache import PixelCache
+from kdistill_core.datasets.nih import read_nih
+from kdistill_core.datasets.prepared import PHANTOM, prepare_images, prepare_phantoms
+from kdistill_core.distillation.batches import condition_codes
+from kdistill_core.serialization import RecordError, from_json, to_json
+
+NIH = nih_set.NAME
+COUNTS_FILE = "training-labels.json"
+
+
+@dataclass
+class PhantomSettings:
+    """Simulated cases; seeds run on from ``first_seed``, every split from its own.
+
+    side: pixels a side the phantoms are simulated at.
+    """
+
+    train: int = 6000
+    validation: int = 400
+    test: int = 200
+    first_seed: int = 1_000_000
+    side: int = 256
+
+
+@dataclass
+class ImageFolder:
+    """A folder of NIH images and the table that labels them."""
+
+    images: Path
+    table: Path
+
+
+@dataclass
+class DataSettings:
+    """What to train on.
+
+    nih: parts of NIH ChestX-ray14; an image in several is taken from the first. Empty: phantoms alone.
+    cache: where prepared images are kept between runs. workers: processes that prepare them.
+    """
+
+    phantom: PhantomSettings = field(default_factory=PhantomSettings)
+    nih: list[ImageFolder] = field(default_factory=list)
+    cache: Path = Path("runs/cache")
+    workers: int = max(1, (os.cpu_count() or 1))
+
+
+# The distance between the seeds of two splits, far more than anyone simulates.
+_SPLIT_STRIDE = 10_000_000
+
+
+def prepare(settings: DataSettings, split: Split, size: int) -> dict[str, PixelCache]:
+    """Return the sets of ``split`` by name, prepared at ``size`` pixels; waits for what is not cached yet."""
+    phantom = settings.phantom
+    count = {Split.TRAIN: phantom.train, Split.VALIDATION: phantom.validation, Split.TEST: phantom.test}[split]
+    start = phantom.first_seed + list(Split).index(split) * _SPLIT_STRIDE
+    sets: dict[str, PixelCache] = {}
+    if count:
+        sets[PHANTOM] = prepare_phantoms(
+            settings.cache,
+            range(start, start + count),
+            phantom.side,
+            size,
+            split.value,
+            workers=settings.workers,
+            report=_progress(f"phantoms, {split}"),
+        )
+    images = nih_images(settings, split)
+    if images:
+        name = f"{NIH}-{split}"
+        report = _progress(f"NIH radiographs, {split}")
+        sets[NIH] = prepare_images(settings.cache, name, images, size, workers=settings.workers, report=report)
+    return sets
+
+
+def nih_images(settings: DataSettings, split: Split) -> list[LabeledImage]:
+    """Return the NIH images of ``split``, each once; training leaves out those of which nothing of the 14 is said."""
+    found: dict[str, LabeledImage] = {}
+    for part in settings.nih:
+        for image in read_nih(part.images, part.table):
+            if image.study.split == split:
+                found.setdefault(image.study.id, image)
+    if split is not Split.TRAIN:
+        return list(found.values())
+    # A rationale of "no abnormality" would be wrong for an image whose one label (a hernia) has no counterpart.
+    return [
+        image for image in found.values() if any(finding.state is State.POSITIVE for finding in image.study.findings)
+    ]
+
+
+def labels_of(cache: PixelCache) -> NDArray[np.float32]:
+    """Return float32 [N, 14] of 1, 0, -1 (uncertain) or NaN (blank)."""
+    return np.asarray([condition_codes(study.findings) for study in cache.studies], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """How many training cases of a set carry a known label of each condition, and how many a positive one.
+
+    Kept with the model, so that it can be measured against prevalence without the training images.
+    """
+
+    known: tuple[int, ...]
+    positive: tuple[int, ...]
+
+
+def write_label_counts(folder: Path, labels: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write what was counted in each training set into a model's folder; labels: [N, 14] by set."""
+    counted = {
+        name: LabelCounts(tuple((~np.isnan(rows)).sum(0).tolist()), tuple((rows == 1).sum(0).tolist()))
+        for name, rows in labels.items()
+    }
+    (folder / COUNTS_FILE).write_bytes(to_json(counted) + b"\n")
+
+
+def read_label_counts(folder: Path) -> dict[str, LabelCounts]:
+    """Return what :func:`write_label_counts` wrote. Raises DatasetError."""
+    path = folder / COUNTS_FILE
+    try:
+        return from_json(path.read_bytes(), dict[str, LabelCounts])
+    except (OSError, RecordError) as error:
+        raise DatasetError(f"The label counts {path} cannot be read: {error}", "Train the model again.") from error
+
+
+def _progress(what: str, every_seconds: float = 15.0) -> Callable[[int, int], None]:
+    started = last = time.monotonic()
+    first: int | None = None
+
+    def report(done: int, total: int) -> None:
+        nonlocal last, first
+        now = time.monotonic()
+        first = done if first is None else first
+        if now - last < every_seconds and done < total:
+            return
+        last = now
+        rate = (done - first) / max(now - started, 1e-9)
+        left = f", {(total - done) / rate / 60:.1f} min left" if rate > 0 else ""
+        print(f"preparing {what}: {done} of {total}{left}", flush=True)
+
+    return report
