@@ -66,7 +66,7 @@ def make_parts(window: MainWindow) -> Parts:
         actions_by_id=made,
         menus=menus,
         studies=StudiesPanel(window.state.studies),
-        reading=ReadingPanel(by_probability=window.settings.findings_by_probability),
+        reading=ReadingPanel(window.settings.findings_order),
         overlay_bar=overlay_bar,
         presets_menu=presets_menu,
         status=status,

@@ -38,7 +38,7 @@ class Settings(msgspec.Struct):
     recent: list[str] = msgspec.field(default_factory=list)  # paths only, newest first
     last_folder: str = ""
     read_first: bool = False
-    findings_by_probability: bool = True
+    findings_order: str = ""  # empty: the panel's first
     overlay: OverlaySettings | None = None  # None: the canvas's own style
     keys: dict[str, list[str]] = msgspec.field(default_factory=dict)  # action id: its keys, instead of the usual ones
 

@@ -112,8 +112,8 @@ class _Readings:
 
         return shown
 
-    def _keep_order(self, by_probability: bool) -> None:  # noqa: FBT001 - a Qt slot
-        self._window.settings.findings_by_probability = by_probability
+    def _keep_order(self, order: str) -> None:
+        self._window.settings.findings_order = order
 
 
 class _OverlayWiring:

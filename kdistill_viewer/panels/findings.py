@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
@@ -13,29 +15,36 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from kdistill_core.conditions import CONDITIONS, Condition
+from kdistill_core.conditions import CONDITIONS, Condition, State
 from kdistill_core.records import Finding
 from kdistill_viewer.panels.finding_row import FINDING_ROLE, FindingDelegate, spoken
 
-BY_PROBABILITY = "Likeliest first"
-BY_NAME = "In the usual order"
+_PRESENCE = (State.POSITIVE, State.UNCERTAIN, State.NEGATIVE, State.BLANK)
+
+
+class FindingsOrder(StrEnum):
+    """How the findings are sorted; thresholds differ, so the likeliest finding need not be a present one."""
+
+    PRESENT = "Present first"
+    PROBABILITY = "Likeliest first"
+    USUAL = "In the usual order"
 
 
 class FindingsPanel(QWidget):
     """Lists the findings; ``chosen`` carries the condition that was clicked or confirmed with Enter."""
 
     chosen = Signal(object)  # Condition
-    order_changed = Signal(bool)  # by probability
+    order_changed = Signal(str)
 
-    def __init__(self, *, by_probability: bool, parent: QWidget | None = None) -> None:
+    def __init__(self, order: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._findings: tuple[Finding, ...] = ()
         self.title = QLabel("Findings of the student")
         self.title.setObjectName("panel-title")
         self.order = QComboBox()
         self.order.setAccessibleName("Order of the findings")
-        self.order.addItems([BY_PROBABILITY, BY_NAME])
-        self.order.setCurrentText(BY_PROBABILITY if by_probability else BY_NAME)
+        self.order.addItems([known.value for known in FindingsOrder])
+        self.order.setCurrentText(order)  # stays at the first for an order that this version does not know
         self.order.currentTextChanged.connect(self._on_order)
         self.list = QListWidget()
         self.list.setAccessibleName("Findings")
@@ -88,13 +97,19 @@ class FindingsPanel(QWidget):
         return (metrics.height() + 6) * len(CONDITIONS) + self.order.sizeHint().height() + 20
 
     def _sorted(self) -> list[Finding]:
-        if self.order.currentText() == BY_NAME:
-            return sorted(self._findings, key=lambda finding: CONDITIONS.index(finding.condition))
-        return sorted(self._findings, key=_likelihood, reverse=True)
+        match FindingsOrder(self.order.currentText()):
+            case FindingsOrder.USUAL:
+                return sorted(self._findings, key=lambda finding: CONDITIONS.index(finding.condition))
+            case FindingsOrder.PROBABILITY:
+                return sorted(self._findings, key=_likelihood, reverse=True)
+            case FindingsOrder.PRESENT:
+                return sorted(
+                    self._findings, key=lambda finding: (_PRESENCE.index(finding.state), -_likelihood(finding))
+                )
 
     def _on_order(self, text: str) -> None:
         self.show_findings(self._findings)
-        self.order_changed.emit(text == BY_PROBABILITY)
+        self.order_changed.emit(text)
 
     def _on_chosen(self, item: QListWidgetItem) -> None:
         self.chosen.emit(item.data(FINDING_ROLE).condition)

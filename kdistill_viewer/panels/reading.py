@@ -29,9 +29,9 @@ class ReadingPanel(QStackedWidget):
     revealed = Signal()
     explain_asked = Signal()
 
-    def __init__(self, *, by_probability: bool, parent: QWidget | None = None) -> None:
+    def __init__(self, findings_order: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.findings = FindingsPanel(by_probability=by_probability)
+        self.findings = FindingsPanel(findings_order)
         self.rationales = RationalesPanel()
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setObjectName("reading")

@@ -11,14 +11,14 @@ from PySide6.QtGui import QDropEvent, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 
-from kdistill_core.conditions import CONDITIONS, Condition
+from kdistill_core.conditions import CONDITIONS, Condition, State
 from kdistill_core.engine.messages import Attribute, Canceled, Declined, Explain, Failed, WorkerDied
 from kdistill_core.errors import KDistillError
 from kdistill_core.imaging import ImageEntry, SkippedFile
-from kdistill_core.records import Explanation, ImageSource, Patient, SaliencyTarget, Span, TargetKind
+from kdistill_core.records import Explanation, Finding, ImageSource, Patient, SaliencyTarget, Span, TargetKind
 from kdistill_viewer.main_window import TITLE, MainWindow
 from kdistill_viewer.panels.banner import NOTICE
-from kdistill_viewer.panels.findings import BY_NAME
+from kdistill_viewer.panels.findings import FindingsOrder, FindingsPanel
 from kdistill_viewer.qt_post import QtPost
 from kdistill_viewer.settings import Settings, SettingsFile
 from kdistill_viewer.state.app_state import AppState, Services
@@ -137,10 +137,28 @@ def test_clicking_a_finding_asks_where_it_was_seen(qtbot, window, engines):
 
 def test_findings_can_be_put_in_the_usual_order(qtbot, window):
     explained(qtbot, window)
-    window.reading.findings.order.setCurrentText(BY_NAME)
+    window.reading.findings.order.setCurrentText(FindingsOrder.USUAL)
     assert window.reading.findings.conditions() == CONDITIONS
     assert window.reading.findings.selected() is Condition.PLEURAL_EFFUSION
-    assert not window.settings.findings_by_probability
+    assert window.settings.findings_order == FindingsOrder.USUAL
+    window.reading.findings.order.setCurrentText(FindingsOrder.PROBABILITY)
+    first, second, third, *_ = window.reading.findings.conditions()
+    assert (first, second, third) == (Condition.PLEURAL_EFFUSION, Condition.CARDIOMEGALY, Condition.LUNG_OPACITY)
+
+
+def test_present_findings_come_before_likelier_absent_ones(qtbot):
+    panel = FindingsPanel("an order of another version")
+    qtbot.addWidget(panel)
+    panel.show_findings(
+        (
+            Finding(Condition.EDEMA, State.NEGATIVE, 0.6, 0.7),
+            Finding(Condition.FRACTURE, State.UNCERTAIN, 0.3, 0.4),
+            Finding(Condition.ATELECTASIS, State.POSITIVE, 0.2, 0.1),
+            Finding(Condition.PNEUMONIA, State.POSITIVE, 0.25, 0.2),
+        )
+    )
+    wanted = (Condition.PNEUMONIA, Condition.ATELECTASIS, Condition.FRACTURE, Condition.EDEMA)
+    assert panel.conditions() == wanted
 
 
 @pytest.mark.parametrize("word", ["moderate", "costophrenic", "pneumothorax"])
