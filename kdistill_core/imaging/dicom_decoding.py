@@ -45,6 +45,7 @@ _PLUGINS: dict[str, tuple[str, ...]] = {
 # What GDCM alone reads of what the core installs is decoded in a process of its own.
 _BY_GDCM = (JPEGLossless, JPEGLosslessSV1)
 _GDCM_SECONDS = 60
+_END_OF_IMAGE = b"\xff\xd9"
 
 
 def decode_frame(file: DicomFile, frame: int) -> NDArray[Any]:
@@ -142,7 +143,13 @@ def _encoded(file: DicomFile, frame: int) -> bytes:
 
 def _check_codestream(file: DicomFile, frame: int) -> None:
     """Refuse a compressed frame whose own size is not the header's, before a decoder takes memory for it."""
-    size = declared_size(_encoded(file, frame))
+    encoded = _encoded(file, frame)
+    # CharLS spends 20 seconds on a small picture that is cut short; whole ones end in this marker and its padding.
+    if file.transfer_syntax in JPEGLSTransferSyntaxes and _END_OF_IMAGE not in encoded[-16:]:
+        raise ImagingError(
+            f"{file.name} is truncated: its compressed picture has no end.", "Copy the file again from where it came."
+        )
+    size = declared_size(encoded)
     expected = int(file.dataset.Rows), int(file.dataset.Columns)
     if size is not None and size != expected:
         raise ImagingError(

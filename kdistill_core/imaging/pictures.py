@@ -67,7 +67,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ImagingError(
             f"{path.name} starts like a picture but is damaged.", "Copy the file again from where it came."
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except ImagingError:
+        raise
+    except Exception as error:  # Pillow raises whatever a damaged header leads it to, TypeError included
         raise ImagingError(
             f"{path.name} cannot be decoded: {_plain(error)}.", "The file is truncated or damaged; copy it again."
         ) from error

@@ -5,6 +5,7 @@ NIfTI's reader fills what is missing with zeros without a word, and MetaImage's 
 
 from __future__ import annotations
 
+import math
 import struct
 
 # deflate cannot shrink data further than this (zlib's documentation: 1032 to 1).
@@ -25,6 +26,13 @@ _META_BYTES = {
 }
 
 
+def is_complete(head: bytes) -> bool:
+    """Whether a MetaImage header has what its reader asks for, on the terminal, before it fails; others pass."""
+    if not head.startswith((b"ObjectType", b"NDims")):
+        return True
+    return all(word in head for word in (b"NDims", b"DimSize", b"ElementType", b"ElementDataFile"))
+
+
 def least_length(head: bytes, pixels: int) -> int:
     """Return the least number of bytes that a file can have whose header is ``head`` and declares ``pixels``.
 
@@ -33,7 +41,7 @@ def least_length(head: bytes, pixels: int) -> int:
     if head[344:347] == b"n+1":
         order = "<" if 1 <= struct.unpack("<h", head[40:42])[0] <= 7 else ">"
         bits, offset = struct.unpack(order + "h", head[72:74])[0], struct.unpack(order + "f", head[108:112])[0]
-        return int(offset) + pixels * int(bits) // 8
+        return (int(offset) if math.isfinite(offset) else 0) + pixels * int(bits) // 8
     if head[4:7] == b"n+2":
         order = "<" if struct.unpack("<l", head[:4])[0] == 540 else ">"
         bits, offset = struct.unpack(order + "h", head[14:16])[0], struct.unpack(order + "q", head[168:176])[0]

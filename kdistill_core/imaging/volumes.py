@@ -18,7 +18,7 @@ from kdistill_core.imaging.color import gray_of
 from kdistill_core.imaging.entries import ImageEntry
 from kdistill_core.imaging.errors import ImagingError
 from kdistill_core.imaging.limits import MAX_INFLATED_BYTES, check_size
-from kdistill_core.imaging.volume_length import least_length
+from kdistill_core.imaging.volume_length import is_complete, least_length
 from kdistill_core.records import ImageSource, Radiograph, Spacing, SpacingSource
 
 # SimpleITK is typed only in part.
@@ -78,21 +78,23 @@ def _opened(path: Path) -> Iterator[Any]:
     # Its warnings go to the terminal and name nothing that is not checked here.
     _sitk.ProcessObject.SetGlobalWarningDisplay(False)
     with _unpacked(path) as file:
+        with file.open("rb") as stream:
+            head = stream.read(4096)
+        damaged = ImagingError(f"{path.name} has a damaged header.", "Copy the file again from where it came.")
+        if not is_complete(head):
+            raise damaged
         reader = _sitk.ImageFileReader()
         reader.SetFileName(str(file))
         try:
             reader.ReadImageInformation()
         except RuntimeError as error:
-            raise ImagingError(
-                f"{path.name} has a damaged header.", "Copy the file again from where it came."
-            ) from error
+            raise damaged from error
         sides = [side for side in reader.GetSize() if side != 1]
         if len(sides) != 2:
             what = "no picture" if len(sides) < 2 else f"a volume of {' by '.join(map(str, sides))} voxels"
             raise ImagingError(f"{path.name} holds {what}, not a single picture.", "Choose a radiograph.")
         check_size(path.name, sides[1], sides[0])
-        with file.open("rb") as stream:
-            needed = least_length(stream.read(4096), sides[0] * sides[1])
+        needed = least_length(head, sides[0] * sides[1])
         if file.stat().st_size < needed:
             raise ImagingError(
                 f"{path.name} is truncated or damaged: its header calls for {needed:,} bytes, "
