@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from kdistill_core.imaging.chest_likeness import Kind
 
 _SIDE = 128
 _COMPONENTS = 48
-_Picture = NDArray[np.float32]
+_Picture = NDArray[Any]  # float32 [rows, columns] in [0, 1], dense tissue bright
 
 
 def main(images: Path, table: Path, out: Path, *, seed: int = 0) -> None:
@@ -63,7 +64,7 @@ def main(images: Path, table: Path, out: Path, *, seed: int = 0) -> None:
 
 def _read(path: Path) -> _Picture:
     with Image.open(path) as image:
-        return np.asarray(image.convert("L"), dtype=np.float32) / 255
+        return np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255)
 
 
 def _examples(picture: _Picture, rng: np.random.Generator) -> list[tuple[Kind, _Picture]]:
@@ -90,7 +91,7 @@ def _varied(picture: _Picture, rng: np.random.Generator) -> _Picture:
     shift = center - turn @ (center + rng.normal(0, 5, 2))
     moved = ndimage.affine_transform(picture, turn, offset=shift, order=1, mode="nearest")
     toned = np.clip(moved, 0, 1) ** np.exp(rng.normal(0, 0.35))
-    return (toned + rng.normal(0, rng.uniform(0, 0.04), toned.shape)).astype(np.float32)
+    return np.asarray(toned + rng.normal(0, rng.uniform(0, 0.04), toned.shape), dtype=np.float32)
 
 
 def _collimated(picture: _Picture, rng: np.random.Generator) -> _Picture:
@@ -119,7 +120,7 @@ def _monitored(picture: _Picture, rng: np.random.Generator) -> _Picture:
         smooth = ndimage.gaussian_filter1d(way, 1.5, axis=0)
         draw.line([tuple(point) for point in smooth], fill=int(rng.integers(60, 256)), width=int(rng.integers(1, 3)))
     cables = ndimage.gaussian_filter(np.asarray(layer, dtype=np.float32) / 255, 0.5)
-    return (picture + cables * rng.uniform(0.1, 0.5) * np.ptp(picture)).astype(np.float32)
+    return np.asarray(picture + cables * rng.uniform(0.1, 0.5) * np.ptp(picture), dtype=np.float32)
 
 
 def _other(picture: _Picture, rng: np.random.Generator) -> _Picture:
@@ -151,7 +152,7 @@ def _scrambled(picture: _Picture, rng: np.random.Generator) -> _Picture:
     order = rng.permutation(len(tiles))
     if parts == 2 and np.array_equal(order, np.arange(4)):
         order = order[::-1]
-    shuffled = [np.rot90(tiles[index], rng.integers(4)) for index in order]
+    shuffled = [np.rot90(tiles[index], int(rng.integers(4))) for index in order]
     return np.vstack([np.hstack(shuffled[row * parts : (row + 1) * parts]) for row in range(parts)])
 
 
@@ -159,7 +160,7 @@ def _cropped(picture: _Picture, rng: np.random.Generator) -> _Picture:
     side = int(rng.uniform(0.2, 0.45) * _SIDE)
     top, left = rng.integers(0, _SIDE - side, 2)
     crop = picture[top : top + side, left : left + side]
-    return np.rot90(crop, rng.integers(4)) if rng.random() < 0.5 else 1 - crop if rng.random() < 0.3 else crop
+    return np.rot90(crop, int(rng.integers(4))) if rng.random() < 0.5 else 1 - crop if rng.random() < 0.3 else crop
 
 
 def _noise(_picture: _Picture, rng: np.random.Generator) -> _Picture:
@@ -168,7 +169,7 @@ def _noise(_picture: _Picture, rng: np.random.Generator) -> _Picture:
 
 def _clouds(_picture: _Picture, rng: np.random.Generator) -> _Picture:
     field = ndimage.gaussian_filter(rng.normal(size=(_SIDE, _SIDE)), rng.uniform(2, 25, 2))
-    return ((field - field.min()) / np.ptp(field)).astype(np.float32)
+    return np.asarray((field - field.min()) / np.ptp(field), dtype=np.float32)
 
 
 def _shapes(_picture: _Picture, rng: np.random.Generator) -> _Picture:
@@ -220,7 +221,7 @@ def _stripes(_picture: _Picture, rng: np.random.Generator) -> _Picture:
     levels = rng.random(int(rng.integers(2, 20)))
     column = np.repeat(levels, -(-_SIDE // len(levels)))[:_SIDE]
     stripes = np.broadcast_to(column[:, None], (_SIDE, _SIDE)).astype(np.float32)
-    return np.rot90(stripes, rng.integers(2))
+    return np.rot90(stripes, int(rng.integers(2)))
 
 
 if __name__ == "__main__":

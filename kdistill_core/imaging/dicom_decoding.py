@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 import subprocess
 import sys
@@ -45,6 +46,7 @@ _PLUGINS: dict[str, tuple[str, ...]] = {
 # What GDCM alone reads of what the core installs is decoded in a process of its own.
 _BY_GDCM = (JPEGLossless, JPEGLosslessSV1)
 _GDCM_SECONDS = 60
+_GDCM_NUMBERS = ("rows", "columns", "samples_per_pixel", "bits_allocated", "bits_stored", "pixel_representation")
 _END_OF_IMAGE = b"\xff\xd9"
 
 
@@ -100,36 +102,25 @@ def _decode_with(decoder: Decoder, plugin: str, file: DicomFile, frame: int, opt
 
 def _decode_apart(file: DicomFile, frame: int, options: dict[str, Any]) -> NDArray[Any]:
     """Decode with GDCM in a process of its own, whose end is then a message and not our end."""
-    header = {
+    numbers = {key: int(options[key]) for key in _GDCM_NUMBERS}
+    words = {
         "transfer_syntax": str(file.transfer_syntax),
         "photometric_interpretation": str(options["photometric_interpretation"]),
-        **{
-            key: int(options[key])
-            for key in (
-                "rows",
-                "columns",
-                "samples_per_pixel",
-                "bits_allocated",
-                "bits_stored",
-                "pixel_representation",
-            )
-        },
     }
     # -P keeps this package's folder off the child's import path.
     command = [sys.executable, "-P", str(Path(__file__).with_name("gdcm_child.py"))]
-    sent = json.dumps(header).encode() + b"\n" + _encoded(file, frame)
+    sent = json.dumps(numbers | words).encode() + b"\n" + _encoded(file, frame)
     try:
         child = subprocess.run(command, input=sent, capture_output=True, timeout=_GDCM_SECONDS, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise _undecodable(file) from error
-    shape = [header["rows"], header["columns"]]
-    if header["samples_per_pixel"] > 1:
-        shape.append(header["samples_per_pixel"])
-    dtype = np.dtype(f"{'ui'[header['pixel_representation']]}{header['bits_allocated'] // 8}")
-    if len(child.stdout) < int(np.prod(shape)) * dtype.itemsize:
+    samples, allocated = numbers["samples_per_pixel"], numbers["bits_allocated"]
+    shape = (numbers["rows"], numbers["columns"]) + ((samples,) if samples > 1 else ())
+    dtype = np.dtype(f"{'ui'[numbers['pixel_representation']]}{allocated // 8}")
+    if len(child.stdout) < math.prod(shape) * dtype.itemsize:
         raise _undecodable(file)
-    values = np.frombuffer(child.stdout, dtype, count=int(np.prod(shape))).reshape(shape)
-    unused = header["bits_allocated"] - header["bits_stored"]
+    values = np.frombuffer(child.stdout, dtype, count=math.prod(shape)).reshape(shape)
+    unused = allocated - numbers["bits_stored"]
     return np.right_shift(np.left_shift(values, unused), unused) if unused else values
 
 

@@ -21,7 +21,7 @@ def main() -> int:
 
 
 def _decode(frame: bytes, header: dict[str, Any]) -> bytes:
-    import gdcm
+    import gdcm  # type: ignore[import-untyped]  # it ships no types
 
     fragment = gdcm.Fragment()
     fragment.SetByteStringValue(frame)

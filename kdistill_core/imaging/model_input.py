@@ -109,4 +109,6 @@ def _interpolation(positions: NDArray[np.float64], step: float, cells: int) -> N
     inside = np.clip(positions, 0, cells - 1)
     support = max(1.0, step)
     weights = np.maximum(0.0, 1.0 - np.abs(inside[:, None] - np.arange(cells)[None, :]) / support)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights /= weights.sum(axis=1, keepdims=True)
+    narrow: NDArray[np.float32] = weights.astype(np.float32)
+    return narrow
