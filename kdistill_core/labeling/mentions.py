@@ -72,15 +72,15 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     _phrase(
         Condition.CARDIOMEGALY,
-        rf"normal (?:in size )?(?:{_HEART})|normal-sized heart|(?:{_HEART})(?:(?! {_LARGE})[^.;:]){{0,60}}?\b{_NORMAL}",
-        State.NEGATIVE,
+        rf"borderline(?: \w+)? (?:cardiomegaly|cardiac enlargement|heart|enlarge\w+)|"
+        rf"(?:{_HEART})(?:(?!normal)[^.;:]){{0,40}}? borderline|"
+        rf"(?:{_HEART})[^.;:]{{0,40}} (?:upper limits?|top|high)(?: of)? normal (?:or|to) (?:\w+ )?enlarged",
+        State.UNCERTAIN,
     ),
     _phrase(
         Condition.CARDIOMEGALY,
-        rf"borderline(?: \w+)? (?:cardiomegaly|cardiac enlargement|heart|enlarge\w+)|"
-        rf"(?:{_HEART})(?:(?!normal\b(?! limit))"
-        rf"[^.;:]){{0,40}}? (?:borderline|(?:at )?(?:the )?upper limits?)|top[- ]normal(?: \w+)? (?:heart|cardiac)",
-        State.UNCERTAIN,
+        rf"normal (?:in size )?(?:{_HEART})|normal-sized heart|(?:{_HEART})(?:(?! {_LARGE})[^.;:]){{0,60}}?\b{_NORMAL}",
+        State.NEGATIVE,
     ),
     _phrase(
         Condition.CARDIOMEGALY,
@@ -116,7 +116,10 @@ PHRASES: tuple[Phrase, ...] = (
         r"(?:pulmonary |central )?(?:vascular|venous|pulmonary) congestion|congestive (?:changes?|failure)|kerley",
     ),
     _phrase(Condition.CONSOLIDATION, r"consolidat\w+"),
-    _phrase(Condition.PNEUMONIA, r"(?:broncho)?pneumoni(?:a|as|ae|c)\b|infection\b|infectious|superinfection"),
+    _phrase(
+        Condition.PNEUMONIA,
+        r"(?:broncho)?pneumoni(?:a|as|ae|c)\b|(?<!granulomatous )infection\b|infectious|superinfection",
+    ),
     _phrase(
         Condition.ATELECTASIS,
         r"atelecta\w+|(?:lobar|lobe|lung|segmental|subsegmental|alveolar|pulmonary) collapse|"

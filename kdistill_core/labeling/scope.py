@@ -25,6 +25,7 @@ _SUPPOSITION = _any(
     r"speaks? (?:for|against)",
     r"(?:can|may) (?:also )?(?:look|mimic|be mistaken)",
     r"look like that",
+    r"more sensitive",
     r"do so\.?$",
 )
 _DEFINITION_VERB = re.compile(
@@ -132,7 +133,8 @@ _UNCERTAIN_WORDS = _any(
     r"versus\b",
     r"vs\b",
     r"if\b",
-    r"evaluate for\b",
+    r"evaluat\w+ for\b",
+    r"correlat\w+ (?:\w+ )?for\b",
     r"r/o\b",
 )
 _POST_UNCERTAIN = re.compile(
