@@ -75,7 +75,9 @@ class Photographer:
         if start < 0:
             raise TooSlowError(f"The student did not write {word!r}: {text}")
         view = self.window.reading.rationales.student.view
-        at = view.rectangle_of(Span(start, start + len(word))).center()
+        span = Span(start, start + len(word))
+        self._show(view.sentence_of(span) or 0)
+        at = view.rectangle_of(span).center()
         QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
         self._until_overlay()
         self.save("viewer-word.png")
@@ -85,11 +87,17 @@ class Photographer:
         view = self.window.reading.rationales.student.view
         agreed = [index for index, verdict in view.side.verdicts.items() if verdict is Verdict.AGREED]
         gutter = view.gutter
-        place = gutter.rectangle(agreed[0] if agreed else 0)
+        sentence = agreed[0] if agreed else 0
+        self._show(sentence)
+        place = gutter.rectangle(sentence)
         QTest.mouseClick(gutter, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place.center())
         QTest.mouseMove(gutter, place.center() + QPoint(1, 0))
         self._until_overlay()
         self.save("viewer-comparison.png")
+
+    def _show(self, sentence: int) -> None:
+        self.window.reading.rationales.student.view.show_sentence(sentence)
+        self.application.processEvents()
 
     def _until_overlay(self) -> None:
         overlays = self.window.state.overlays

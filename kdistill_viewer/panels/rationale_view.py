@@ -104,7 +104,11 @@ class RationaleView(QTextEdit):
         self.linked_sentences = sentences
         self._refresh()
         if sentences:
-            self._show_sentence(sentences[0])
+            self.show_sentence(sentences[0])
+
+    def sentence_of(self, span: Span) -> int | None:
+        """Return the sentence in which a span begins."""
+        return None if self._text is None else self._text.sentence_at(span.start)
 
     def rectangle_of(self, span: Span) -> QRect:
         """Return where a span begins and ends on its first line, in the coordinates of the viewport."""
@@ -208,7 +212,7 @@ class RationaleView(QTextEdit):
         before = -1 if self.cursor_sentence is None else self.cursor_sentence
         self.cursor_sentence = min(max(before + step, 0), count - 1)
         self.cursor_word = None
-        self._show_sentence(self.cursor_sentence)
+        self.show_sentence(self.cursor_sentence)
         self._set_hovered(self.cursor_sentence, None, self.cursor_sentence)
 
     def _move_word(self, step: int) -> None:
@@ -259,7 +263,8 @@ class RationaleView(QTextEdit):
             )
         self.gutter.set_rows(tuple(rows))
 
-    def _show_sentence(self, sentence: int) -> None:
+    def show_sentence(self, sentence: int) -> None:
+        """Scroll until a sentence is in sight."""
         place = self.gutter.rectangle(sentence)
         bar = self.verticalScrollBar()
         if place.top() < 0:

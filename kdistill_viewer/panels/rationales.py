@@ -21,11 +21,8 @@ from kdistill_viewer.theme import tokens
 # How long the pointer rests before an overlay is computed for what is under it; moving across the text to something
 # else must not start work. Chosen by hand on the demo model.
 DWELL_MS = 300
-_WARNINGS_SHOWN = 2
-HINT = (
-    "Point at a word to see where it comes from, click to keep it. "
-    "The number, or Shift and click, stands for the whole sentence."
-)
+_WARNINGS_SHOWN = 1
+HINT = "Point at a word for its overlay, click to keep it; the number is the sentence."
 
 
 class RationalesPanel(QWidget):
