@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from kdistill_core.conditions import CONDITIONS, Condition
 from kdistill_core.phantom.body import Body, draw_body, field
@@ -82,6 +84,19 @@ def simulate(
         )
     if seed < 0:
         raise PhantomError(f"{seed} is not a seed.", "Choose a whole number from 0.")
+    # The maps are small: more than one BLAS thread costs two to three times the processor time and saves nothing.
+    with _blas().limit(limits=1, user_api="blas"):
+        return _simulated(seed, rows, columns, findings, style)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _simulated(
+    seed: int, rows: int, columns: int, findings: Sequence[Disease] | None, style: ReportStyle | None
+) -> PhantomCase:
     streams = {name: np.random.default_rng([seed, index]) for index, name in enumerate(_STREAMS)}
     body = draw_body(streams["body"])
     grid = field(body, rows, columns)

@@ -47,8 +47,9 @@ class ReportStyle:
     """How an author writes; all are rates in [0, 1].
 
     omission: of a finding that is there being left out; hedge: of one being worded as uncertain (both are half as
-    much again for small findings, four fifths for others); negatives: of a template negative being written; resolved: of mentioning what has gone; overcall: of suspecting
-    what is not there; irrelevant: of a sentence beside the point; impression_only, shuffled: of such a report.
+    much again for small findings, four fifths for others); negatives: of a template negative being written;
+    resolved: of mentioning what has gone; overcall: of suspecting what is not there; irrelevant: of a sentence beside
+    the point; impression_only, shuffled: of such a report.
     """
 
     omission: float = 0.12
