@@ -29,7 +29,7 @@ from kdistill_core.teacher.knowledge import KnowledgeBase, load_knowledge
 from kdistill_core.teacher.library import LibraryEntry, LibrarySentence, RationaleLibrary, knowledge_entries
 from kdistill_core.teacher.model import TeacherModel
 from kdistill_core.teacher.smollm2 import smollm2_folder
-from kdistill_core.teacher.writing import Candidate, load_prompt, statements_of, write_statements
+from kdistill_core.teacher.writing import Candidate, judge, load_prompt, statements_of, write_statements
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def write_rationales(
     knowledge = load_knowledge()
     prompt = load_prompt()
     teacher = TeacherModel.load(model or smollm2_folder(), device=device)
-    earlier = _read_journal(journal)
+    earlier = _read_journal(journal, knowledge)
     if earlier:
         print(f"Going on from {journal}: {len(earlier)} candidates were written before.", file=sys.stderr)
 
@@ -122,10 +122,22 @@ def _show_embedded(done: int, of: int) -> None:
         print(f"{done} of {of} sentences embedded", file=sys.stderr)
 
 
-def _read_journal(journal: Path) -> list[Candidate]:
+def _read_journal(journal: Path, knowledge: KnowledgeBase) -> list[Candidate]:
+    """Return what an interrupted run wrote, judged by the gate as it is now.
+
+    Sampled tries depend on what the gate refused before them, so they count only where its verdicts have not changed.
+    """
     if not journal.is_file():
         return []
-    return [msgspec.json.decode(line, type=Candidate) for line in journal.read_bytes().splitlines()]
+    read = [msgspec.json.decode(line, type=Candidate) for line in journal.read_bytes().splitlines()]
+    judged = [
+        replace(
+            candidate, verdicts=judge(candidate.text, candidate.statement, knowledge[candidate.statement.condition])
+        )
+        for candidate in read
+    ]
+    unchanged = all(old.accepted == new.accepted for old, new in zip(read, judged, strict=True))
+    return judged if unchanged else [candidate for candidate in judged if candidate.attempt == 0]
 
 
 def _filled(

@@ -43,6 +43,11 @@ _FRAME_PATTERN = {
     SentenceRole.AGAINST: re.compile(r"\bwould (?:speak against|weaken)\b"),
 }
 _NEGATIONS = frozenset({"no", "not", "without", "never", "neither", "nor", "cannot", "none"})
+# Words that limit a statement: without them it says more than is true.
+_LIMITS = frozenset(
+    {"most", "normally", "only", "often", "may", "usually", "first", "unusually", "same", "both", "always", "some"}
+)
+_PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been) (?:\w+ly )?(\w+ed)\b")
 _ARTICLES = frozenset({"a", "an", "the"})
 _DETERMINERS = _ARTICLES | {"its", "their", "this", "these", "each", "both", "either", "that"}
 _ENDINGS = ("ing", "ed", "es", "s", "e")
@@ -65,6 +70,7 @@ def judge_sentence(candidate: str, statement: str, role: SentenceRole) -> tuple[
         "grounding": _grounding(candidate, statement, role),
         "order": _order(candidate, statement, role),
         "negation": _negation(candidate, statement),
+        "voice": _voice(candidate, statement),
         "cause": _cause(candidate, statement),
         "grammar": _grammar(candidate, statement, role),
     }
@@ -118,6 +124,9 @@ def _grounding(candidate: str, statement: str, role: SentenceRole) -> str:
     surplus = Counter(written) - Counter(_content(statement, role))
     if surplus:
         return f"it says {', '.join(surplus)} more often than the statement"
+    unlimited = (_LIMITS & set(_words(statement))) - set(_words(candidate))
+    if unlimited:
+        return f"it drops {', '.join(sorted(unlimited))}"
     kept = len(known & set(written)) / max(1, len(known))
     if kept < MIN_KEPT:
         lost = ", ".join(sorted(known - set(written)))
@@ -141,6 +150,13 @@ def _negation(candidate: str, statement: str) -> str:
     written = sum(word in _NEGATIONS for word in _words(candidate))
     said = sum(word in _NEGATIONS for word in _words(statement))
     return f"it negates {written} times, the statement {said} times" if written != said else ""
+
+
+def _voice(candidate: str, statement: str) -> str:
+    """What fills is not what is filled: a passive that the statement does not have turns doer into done-to."""
+    said = set(_words(statement))
+    turned = [word for word in _PASSIVE.findall(candidate.casefold()) if word not in said]
+    return f"it turns {turned[0]} into a passive" if turned else ""
 
 
 def _cause(candidate: str, statement: str) -> str:
@@ -174,7 +190,8 @@ def _grammar(candidate: str, statement: str, role: SentenceRole) -> str:
         opens = _after_opening(candidate) in _ARTICLES
         if opens != (_after_opening(statement) in _ARTICLES):
             return "its article does not fit"
-    bare = {second for first, second in itertools.pairwise(written) if first not in _DETERMINERS}
+    joined = _DETERMINERS | {"and", "or"}
+    bare = {second for first, second in itertools.pairwise(written) if first not in joined}
     named = {second for first, second in itertools.pairwise(said) if first == "the"}
     if bare & named - _follow_no_article(said):
         return "it lacks an article"
@@ -189,7 +206,7 @@ def _follow_no_article(words: list[str]) -> set[str]:
 
 
 def _after_opening(sentence: str) -> str:
-    opening = r"^(?:on a supine film, )?(?:a sign to look for is|what would [a-z ]+ is|look for) "
+    opening = r"^(?:on a supine film, )?(?:a sign to look for is|what would [a-z ]+? is|look for) "
     return re.sub(opening, "", sentence.casefold()).split()[0]
 
 
@@ -207,6 +224,11 @@ def _stem(word: str) -> str:
     if word == "within":
         return "in"
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 4 and not word.endswith("ss"):
-            return word[: -len(ending)]
-    return word
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            return _single(word[: -len(ending)])
+    return _single(word)
+
+
+def _single(stem: str) -> str:
+    """Fold a doubled last letter: runn is run."""
+    return stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] in "nptgm" else stem

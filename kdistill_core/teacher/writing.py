@@ -22,6 +22,7 @@ FIRST_TEMPERATURE = 0.4
 WARMER = 0.1
 CANDIDATES = 2
 BATCH = 16
+_BECAUSE = " because "
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,9 @@ def write_statements(
 def _batches(waiting: Sequence[Statement]) -> list[list[Statement]]:
     batches: list[list[Statement]] = []
     for role in SentenceRole:
-        group = [statement for statement in waiting if statement.role is role]
-        batches.extend(group[start : start + BATCH] for start in range(0, len(group), BATCH))
+        for reasoned in (False, True):
+            group = [item for item in waiting if item.role is role and (_BECAUSE in item.text) is reasoned]
+            batches.extend(group[start : start + BATCH] for start in range(0, len(group), BATCH))
     return batches
 
 
@@ -207,9 +209,15 @@ def judge(text: str, statement: Statement, knowledge: Knowledge) -> tuple[GateVe
 
 
 def messages_for(prompt: RationalePrompt, statement: Statement) -> list[Message]:
-    """Return the turns that ask for one sentence."""
+    """Return the turns that ask for one sentence.
+
+    Only examples that give a reason where the statement does are shown: a small model copies what it is shown.
+    """
     messages = [Message("system", prompt.system)]
-    for question, answer in prompt.parts[statement.role].examples:
+    reasoned = _BECAUSE in statement.text
+    examples = prompt.parts[statement.role].examples
+    fitting = [example for example in examples if (_BECAUSE in example[0]) is reasoned] or examples
+    for question, answer in fitting:
         messages += [Message("user", question), Message("assistant", answer)]
     return [*messages, Message("user", statement.text)]
 
@@ -217,15 +225,26 @@ def messages_for(prompt: RationalePrompt, statement: Statement) -> list[Message]
 def opening_of(prompt: RationalePrompt, statement: Statement) -> str:
     """Return the words a sentence is forced to begin with, so that the model cannot mistake what it is about.
 
-    ``{subject}`` of a definition is what it defines, ``{effect}`` of an argument what it concludes, ``{first}`` the
-    first word of the sign or the counter-argument itself, and ``{verb}`` whether that speaks against or weakens.
+    ``{subject}`` of a definition is what it defines, ``{effect}`` of an argument what it concludes and ``{reason}``
+    the first words of its reason, ``{first}`` the first word of the sign or the counter-argument itself, and ``{verb}``
+    whether that speaks against or weakens.
     """
     text = statement.text
     place = "On a supine film, " if text.startswith("On a supine film, ") else ""
     verb = "weaken the argument" if "would weaken the argument" in text else "speak against it"
     first = text.removeprefix(place).casefold().removeprefix("look for ").split()[0]
-    effect = text.split(", so ", 1)[-1].rstrip(".")
+    cause, _, effect = text.rpartition(", so ")
+    reason = " ".join(cause.split()[: 2 if cause.startswith(("A ", "An ", "The ", "Both ")) else 1])
+    effect = effect.rstrip(".")
     opening = prompt.parts[statement.role].opening.format(
-        subject=text.split(" is ")[0], effect=effect[0].upper() + effect[1:], first=first, verb=verb
+        subject=text.split(" is ")[0],
+        effect=effect[0].upper() + effect[1:],
+        reason=_lowered(reason),
+        first=first,
+        verb=verb,
     )
     return place + opening[0].lower() + opening[1:] if place and statement.role is SentenceRole.SIGN else opening
+
+
+def _lowered(words: str) -> str:
+    return words[:1].lower() + words[1:]
