@@ -14,6 +14,11 @@ from typing import Any
 
 def main() -> int:
     """Return the exit status."""
+    if sys.platform != "win32":
+        import resource
+
+        # When GDCM aborts, no image of its memory, which holds a patient's picture, is left on the disk.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     header: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     samples = _decode(sys.stdin.buffer.read(), header)
     sys.stdout.buffer.write(samples)
