@@ -25,6 +25,8 @@ class Side(StrEnum):
 
 
 class Severity(StrEnum):
+    """How much of a finding there is, in the words of reports."""
+
     SMALL = "small"
     MODERATE = "moderate"
     LARGE = "large"
@@ -206,6 +208,8 @@ class SentenceRole(StrEnum):
 
 @dataclass(frozen=True)
 class Sentence:
+    """A sentence of a rationale: what it speaks of and the part it plays."""
+
     span: Span
     condition: Condition | None = None
     state: State = State.BLANK
@@ -239,6 +243,8 @@ class Provenance:
 
 
 class RationaleAuthor(StrEnum):
+    """Who wrote a rationale or one of its sentences."""
+
     STUDENT = "student"
     TEACHER = "teacher"  # a language model, now
     LIBRARY = "library"  # a language model, earlier: taken from the rationale library
@@ -317,6 +323,8 @@ class Explanation:
 
 
 class TargetKind(StrEnum):
+    """What a saliency map can explain."""
+
     CONDITION = "condition"
     SENTENCE = "sentence"
     WORD = "word"

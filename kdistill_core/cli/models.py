@@ -104,7 +104,7 @@ def show(
     elif out.is_terminal:
         out.print(Markdown(_body(card)))
     else:
-        result(card)
+        result(_body(card))
 
 
 def _folder_of(name: str) -> Path:

@@ -14,6 +14,7 @@ from kdistill_core.records import (
     ImageSummary,
     Match,
     Provenance,
+    Radiograph,
     Rationale,
     RationaleAuthor,
     SaliencyMap,
@@ -160,6 +161,13 @@ def image_line(image: ImageSummary) -> str:
         else "pixel spacing unknown",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def side_marks(radiograph: Radiograph) -> tuple[str, str] | None:
+    """Return the patient's sides at the left and right of the picture, or None where the file does not say."""
+    if radiograph.patient_orientation is None:
+        return None
+    return {"L": ("R", "L"), "R": ("L", "R")}.get(radiograph.patient_orientation[0][:1])
 
 
 def target_line(target: SaliencyTarget, rationale: Rationale) -> str:

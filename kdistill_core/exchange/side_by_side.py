@@ -23,6 +23,7 @@ from kdistill_core.exchange.presentation import (
     image_line,
     method_line,
     model_line,
+    side_marks,
     student_passages,
     target_line,
     teacher_passages,
@@ -124,11 +125,7 @@ def _fitted(columns: int, rows: int) -> tuple[float, float]:
 
 
 def _side_marks(sheet: Sheet, left: float, top: float, width: float, radiograph: Radiograph) -> None:
-    """Write R and L where the file says which side of the patient is where; nothing where it does not."""
-    if radiograph.patient_orientation is None:
-        return
-    along_row = radiograph.patient_orientation[0][:1]
-    sides = {"L": ("R", "L"), "R": ("L", "R")}.get(along_row)
+    sides = side_marks(radiograph)
     if sides is None:
         return
     for side, x in ((sides[0], left + 8), (sides[1], left + width - 40)):
@@ -187,7 +184,8 @@ def _footer(explanation: Explanation, width: float) -> list[_Line]:
         *[f"° {origin}" for origin in sorted({p.origin for p in teacher_passages(explanation) if p.origin})],
         *([f"Compared by: {explanation.comparison.method}"] if explanation.comparison.method else []),
         *explanation.warnings,
-        "Bars show calibrated probabilities; the upright line is the threshold from which a finding is called present.",
+        "Bars show calibrated probabilities; the upright line is the threshold from which a finding is called present "
+        "(No Finding: only where nothing else is).",
         f"Student {model_line(provenance) or 'unnamed'}, weights sha256 {provenance.weights_sha256 or 'unknown'}",
         f"K-Distill {provenance.software_version} · {provenance.created} · {provenance.device} "
         f"{provenance.precision} · seed {provenance.seed}",
