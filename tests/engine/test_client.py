@@ -40,7 +40,7 @@ class Client:
         self.log = tmp_path / "log" / "engine.log"
         self.engine = EngineProcess(self.events.put, command=command, log_path=self.log)
 
-    def wait_for(self, kind, timeout_s=20):
+    def wait_for(self, kind, timeout_s=60):
         end = time.monotonic() + timeout_s
         while True:
             event = self.events.get(timeout=max(end - time.monotonic(), 0.001))
@@ -72,7 +72,7 @@ def is_running(pid):
     return status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def wait_until(condition, timeout_s=10):
+def wait_until(condition, timeout_s=30):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "waited in vain"

@@ -42,11 +42,11 @@ class Client:
         options = {"log_path": tmp_path / "engine.log"} if kind is EngineProcess else {}
         self.engine = kind(self.events.put, **options)
 
-    def ask(self, request, timeout_s=60):
+    def ask(self, request, timeout_s=240):
         self.engine.submit(request)
         return self.answer(request.id, timeout_s)
 
-    def answer(self, request_id, timeout_s=60):
+    def answer(self, request_id, timeout_s=240):
         """Return the events of a request up to its last."""
         events = []
         while True:
@@ -56,7 +56,7 @@ class Client:
                 if not isinstance(event, Progress | FindingsReady | TextStreamed):
                     return events
 
-    def wait_for(self, kind, timeout_s=60):
+    def wait_for(self, kind, timeout_s=240):
         while not isinstance(event := self.events.get(timeout=timeout_s), kind):
             pass
         return event

@@ -206,15 +206,14 @@ def test_a_picture_that_is_no_chest_radiograph_is_declined_with_a_reason(models,
 
 def test_half_precision_works_from_end_to_end(student_folder, image_file, told):
     models = load_models(student_folder, device="cpu", precision="bf16")
-    explanation, radiograph = explain_file(image_file, models, max_new_tokens=10)
+    explanation, radiograph = explain_file(image_file, models, max_new_tokens=3)
     assert explanation.provenance.precision == "bfloat16"
     for half, full in zip(explanation.findings, told[0].findings, strict=True):
         assert half.probability == pytest.approx(full.probability, abs=0.05)
-    for kind in TargetKind:
+    for kind in (TargetKind.CONDITION, TargetKind.SENTENCE):
         target = SaliencyTarget(kind, Condition.EDEMA, Span(0, len(explanation.student.text)))
-        for method in methods_for(kind):
-            overlay = attribute(explanation, radiograph, target, models, method)
-            assert np.isfinite(overlay.values).all()
+        overlay = attribute(explanation, radiograph, target, models)
+        assert np.isfinite(overlay.values).all()
 
 
 @pytest.mark.parametrize("step", [0, 1, 5])

@@ -35,7 +35,7 @@ def stream(tokenizer, ids):
 
 @pytest.mark.parametrize("tokenizer", [BYTES, WORDS])
 @given(text=st.text(max_size=40))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_streamed_pieces_add_up_to_the_final_text(tokenizer, text):
     ids = tokenizer.encode(text).ids
     collected, pieces = stream(tokenizer, ids)
@@ -45,7 +45,7 @@ def test_streamed_pieces_add_up_to_the_final_text(tokenizer, text):
 
 
 @given(ids=st.lists(st.integers(min_value=0, max_value=BYTES.get_vocab_size() - 1), max_size=30))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_even_bytes_that_are_no_text_stream_to_the_final_text(ids):
     collected, pieces = stream(BYTES, ids)
     assert "".join(pieces) == collected.text
