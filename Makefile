@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.packages-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint benchmark schema cases outcomes clean distclean
+.PHONY: help setup system-packages demo test lint benchmark schema cases outcomes pictures clean distclean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ cases: setup ## Simulate the bundled cases again into resources/cases/
 
 outcomes: setup ## Run `kdistill explain` on files of every kind and write docs/outcomes.md
 	$(BIN)/python tools/explain_outcomes.py
+
+pictures: setup ## Make the manual's pictures again, but for the phantoms
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python docs/tools/viewer_screenshots.py --out docs/images
+	$(BIN)/kdistill demo --out demo-output --no-viewer
+	cp demo-output/side-by-side.png docs/images/
 
 clean: ## Remove caches, builds and demo-output/
 	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

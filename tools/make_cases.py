@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "resources" / "cases"
 ROWS, COLUMNS = 640, 560
 # Seeds far from those that the demo model was trained and measured on.
 CASES: dict[str, tuple[int, tuple[Disease, ...]]] = {
-    "effusion": (900_001, (Disease(Condition.PLEURAL_EFFUSION, Side.LEFT, Severity.LARGE),)),
+    "effusion": (900_015, (Disease(Condition.PLEURAL_EFFUSION, Side.LEFT, Severity.LARGE),)),
     "pneumothorax": (900_002, (Disease(Condition.PNEUMOTHORAX, Side.RIGHT, Severity.LARGE),)),
     "cardiomegaly": (900_003, (Disease(Condition.CARDIOMEGALY, severity=Severity.LARGE),)),
     "normal": (900_004, ()),

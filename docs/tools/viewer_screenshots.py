@@ -1,6 +1,6 @@
 """Makes the manual's pictures of the viewer: opens a case in the real window, with the real models, and saves it.
 
-    xvfb-run -s "-screen 0 1600x1000x24" python docs/tools/viewer_screenshots.py --out docs/pictures
+    xvfb-run -s "-screen 0 1600x1000x24" python docs/tools/viewer_screenshots.py --out docs/images
 
 Three pictures: the case as it comes up, the overlay of one word, and the comparison with one sentence pointed at.
 """
@@ -66,7 +66,7 @@ class Photographer:
         if state.session.case.phase is not Phase.EXPLAINED:
             raise TooSlowError(f"The case was not explained: {self.window.messages.text()}")
         self._until_overlay()
-        self.save("viewer-case.png")
+        self.save("viewer-effusion.png")
 
     def word(self, word: str) -> None:
         """The overlay of one word of the student."""
@@ -80,7 +80,7 @@ class Photographer:
         at = view.rectangle_of(span).center()
         QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
         self._until_overlay()
-        self.save("viewer-word.png")
+        self.save("viewer-word-overlay.png")
 
     def comparison(self) -> None:
         """One sentence of the student pointed at, its match on the teacher's side lit."""
@@ -107,7 +107,7 @@ class Photographer:
 def main() -> int:
     """Take the pictures; returns 1 when one could not be taken."""
     parser = argparse.ArgumentParser(description="Makes the manual's pictures of the viewer.")
-    parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--image", type=Path, help="the image to open (default: the demo case)")
     parser.add_argument("--word", default="effusion", help="the word whose overlay is shown")
     parser.add_argument("--size", default="1500x940", help="width x height of the window")
