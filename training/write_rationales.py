@@ -125,7 +125,8 @@ def _show_embedded(done: int, of: int) -> None:
 def _read_journal(journal: Path, knowledge: KnowledgeBase) -> list[Candidate]:
     """Return what an interrupted run wrote, judged by the gate as it is now.
 
-    Sampled tries depend on what the gate refused before them, so they count only where its verdicts have not changed.
+    Statements are written in batches of one kind. Where a verdict of a kind has changed, its sampled tries would not
+    have been made like that, so they do not count.
     """
     if not journal.is_file():
         return []
@@ -136,8 +137,12 @@ def _read_journal(journal: Path, knowledge: KnowledgeBase) -> list[Candidate]:
         )
         for candidate in read
     ]
-    unchanged = all(old.accepted == new.accepted for old, new in zip(read, judged, strict=True))
-    return judged if unchanged else [candidate for candidate in judged if candidate.attempt == 0]
+    changed = {_kind(new) for old, new in zip(read, judged, strict=True) if old.accepted is not new.accepted}
+    return [candidate for candidate in judged if candidate.attempt == 0 or _kind(candidate) not in changed]
+
+
+def _kind(candidate: Candidate) -> tuple[SentenceRole, bool]:
+    return candidate.statement.role, candidate.statement.gives_reason
 
 
 def _filled(

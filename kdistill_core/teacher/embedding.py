@@ -97,19 +97,21 @@ class TeacherEmbedder:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return float32 [texts, dimensions], each of length 1. Raises TeacherModelError without a language model."""
-        vectors = [self._one(text) for text in texts]
-        return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dimensions)
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for index, text in enumerate(texts):
+            vectors[index] = self._one(text)
+        return vectors
 
     __call__ = embed
 
     def _one(self, text: str) -> NDArray[np.float32]:
         if text in self._stored:
-            return self._stored.embed([text])[0]
+            return self._stored.embed([text]).reshape(-1)
         if text not in self._known:
             if self._model is None:
                 self._model = _default_model()
             raw = self._model.mean_hidden_state(text)[None]
-            self._known[text] = _unit(raw, self._stored.center)[0]
+            self._known[text] = _unit(raw, self._stored.center).reshape(-1)
         return self._known[text]
 
 

@@ -195,6 +195,11 @@ def _grammar(candidate: str, statement: str, role: SentenceRole) -> str:
     named = {second for first, second in itertools.pairwise(said) if first == "the"}
     if bare & named - _follow_no_article(said):
         return "it lacks an article"
+    if re.search(r"(?<!,) that is,", candidate):
+        return "it tears an aside from its comma"
+    genitives = {second for first, second in itertools.pairwise(said) if first == "of"} - _DETERMINERS
+    if any(first in {"is", "are"} and second in genitives for first, second in itertools.pairwise(written)):
+        return "it lacks an of"
     last = re.search(r"that (?:is|are) (\w+)\.$", statement)
     if last and re.search(rf"(?<!is )(?<!are )\b{last[1]}\.$", candidate):
         return "it breaks off the clause at its end"

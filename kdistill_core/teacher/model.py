@@ -68,13 +68,13 @@ class TeacherModel:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the weight files, in the order of their names."""
+        """SHA-256 of the weights: of the file where there is one, of all files' hashes in order of name otherwise."""
         if not self._sha256:
-            digest = hashlib.sha256()
+            hashes = []
             for path in sorted(self.folder.glob("*.safetensors")):
                 with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-            self._sha256 = digest.hexdigest()
+                    hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+            self._sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
         return self._sha256
 
     def prompt(self, messages: Sequence[Message], opening: str = "") -> str:

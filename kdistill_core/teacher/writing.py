@@ -50,6 +50,10 @@ class Statement:
     role: SentenceRole
     text: str
 
+    @property
+    def gives_reason(self) -> bool:
+        return _BECAUSE in self.text
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -130,7 +134,7 @@ def _batches(waiting: Sequence[Statement]) -> list[list[Statement]]:
     batches: list[list[Statement]] = []
     for role in SentenceRole:
         for reasoned in (False, True):
-            group = [item for item in waiting if item.role is role and (_BECAUSE in item.text) is reasoned]
+            group = [item for item in waiting if item.role is role and item.gives_reason is reasoned]
             batches.extend(group[start : start + BATCH] for start in range(0, len(group), BATCH))
     return batches
 
@@ -214,7 +218,7 @@ def messages_for(prompt: RationalePrompt, statement: Statement) -> list[Message]
     Only examples that give a reason where the statement does are shown: a small model copies what it is shown.
     """
     messages = [Message("system", prompt.system)]
-    reasoned = _BECAUSE in statement.text
+    reasoned = statement.gives_reason
     examples = prompt.parts[statement.role].examples
     fitting = [example for example in examples if (_BECAUSE in example[0]) is reasoned] or examples
     for question, answer in fitting:
