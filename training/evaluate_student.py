@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,11 +126,9 @@ def _score(
     }
     statistics: dict[str, Statistic] = {}
     for score, measure in (("micro-AUC", micro_auc), ("macro-AUC", macro_auc)):
-        of = {who: (lambda at, m=measure, s=values: m(s[at], labels[at])) for who, values in scores.items()}
-        statistics |= _with_baselines(score, of)
+        statistics |= _with_baselines(score, {who: _of_scores(measure, s, labels) for who, s in scores.items()})
     for score, measure_f1 in (("text micro-F1", micro_f1), ("text macro-F1", macro_f1)):
-        of = {who: (lambda at, m=measure_f1, t=tally: m(t[at])) for who, tally in tallies.items()}
-        statistics |= _with_baselines(score, of)
+        statistics |= _with_baselines(score, {who: _of_tally(measure_f1, t) for who, t in tallies.items()})
     patients = [study.patient.id for study in cache.studies]
     named = [CONDITIONS[k].value for k in known]
     return SetScores(
@@ -143,6 +141,14 @@ def _score(
         by_condition=_by_condition(named, probabilities, labels, tallies["model"]),
         examples=tuple(dict.fromkeys(texts))[:3],
     )
+
+
+def _of_scores(measure: Callable[..., float], scores: NDArray[np.floating], labels: NDArray[np.float32]) -> Statistic:
+    return lambda at: measure(scores[at], labels[at])
+
+
+def _of_tally(measure: Callable[..., float], tally: NDArray[np.int64]) -> Statistic:
+    return lambda at: measure(tally[at])
 
 
 def _with_baselines(score: str, of: dict[str, Statistic]) -> dict[str, Statistic]:

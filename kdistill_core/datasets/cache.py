@@ -79,10 +79,8 @@ def build_cache(
             done += len(images)
             if report is not None:
                 report(done, len(items))
-    studies = [
-        from_json(line, Study) for start in starts for line in _studies_file(folder, start).read_bytes().splitlines()
-    ]
-    return PixelCache(np.load(path, mmap_mode="r"), tuple(studies))
+    lines = (line for start in starts for line in _studies_file(folder, start).read_bytes().splitlines())
+    return PixelCache(np.load(path, mmap_mode="r"), tuple(from_json(line, Study) for line in lines))
 
 
 def _prepare_chunk(prepare: Prepare[Item], items: Sequence[Item]) -> tuple[NDArray[np.uint8], list[bytes]]:

@@ -37,7 +37,7 @@ def prepare_phantoms(
 
     The studies hold the phantoms' truth (never their reports); every phantom is a patient of its own.
     """
-    identity = {
+    identity: dict[str, str | int] = {
         "name": f"{PHANTOM}-{split}",
         "simulator": _simulator_sha256(),
         "side": side,

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import Dataset, Sampler, WeightedRandomSampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from typing_extensions import override
@@ -108,9 +108,10 @@ class DistillationTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.objective = objective
+        self.objective: Objective = objective
         self.schedule = schedule
         self._sampling_weights = sampling_weights
+        self._clock: ClockScheduler | None = None
         self._stage: Stage | None = None
         self._frozen: list[nn.Module] = []
         self._logged: list[dict[str, float]] = []
@@ -119,7 +120,7 @@ class DistillationTrainer(Trainer):
     @property
     def minutes(self) -> float:
         """The minutes trained so far, over all interruptions."""
-        return self.lr_scheduler.minutes if isinstance(self.lr_scheduler, ClockScheduler) else 0.0
+        return self._clock.minutes if self._clock is not None else 0.0
 
     @property
     def stage(self) -> Stage:
@@ -128,14 +129,14 @@ class DistillationTrainer(Trainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer: Optimizer | None = None) -> LRScheduler:
         del num_training_steps  # the clock decides, not the count
-        chosen = optimizer or self.optimizer
-        if self.lr_scheduler is None:
-            assert chosen is not None  # noqa: S101 - the Trainer makes it first
-            self.lr_scheduler = ClockScheduler(chosen, self.schedule)
-        return self.lr_scheduler
+        if self._clock is None:
+            self._clock = ClockScheduler(optimizer or cast("Optimizer", self.optimizer), self.schedule)
+            # Where the Trainer looks for what to step and what to write into a checkpoint.
+            self.lr_scheduler = cast("LambdaLR", self._clock)
+        return self._clock
 
     @override
-    def compute_loss(
+    def compute_loss(  # type: ignore[override]
         self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **kwargs: Any
     ) -> Tensor | tuple[Tensor, StudentOutput]:
         del kwargs  # the objective counts for itself what it averages over
@@ -157,7 +158,7 @@ class DistillationTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int] | None:
         if self._sampling_weights is None:
-            return super()._get_train_sampler(train_dataset)  # type: ignore[no-any-return]
+            return super()._get_train_sampler(train_dataset)
         generator = torch.Generator().manual_seed(self.args.seed + self.state.global_step)
         return WeightedRandomSampler(
             self._sampling_weights, len(self._sampling_weights), replacement=True, generator=generator

@@ -63,7 +63,7 @@ class StudentConfig(PreTrainedConfig):
     tie_word_embeddings: bool = True
 
     def __post_init__(self, **kwargs: Any) -> None:
-        super().__post_init__(**kwargs)
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
         count = len(self.conditions)
         self.calibration_slope = list(self.calibration_slope or [1.0] * count)
         self.calibration_intercept = list(self.calibration_intercept or [0.0] * count)

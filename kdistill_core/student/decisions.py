@@ -20,7 +20,8 @@ def findings(model: StudentModel, condition_logits: Tensor) -> tuple[Finding, ..
     """
     probabilities = model.probabilities(condition_logits).tolist()
     present = (model.states(condition_logits.unsqueeze(0))[0] >= 0.5).tolist()
-    named = zip(model.config.conditions, probabilities, model.config.thresholds, present, strict=True)
+    thresholds = model.config.thresholds or ()
+    named = zip(model.config.conditions, probabilities, thresholds, present, strict=True)
     return tuple(
         Finding(
             Condition(name),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -29,7 +30,7 @@ def load_student(folder: Path | str, dtype: torch.dtype = torch.float32) -> tupl
     _check_files(folder)
     try:
         processor = StudentProcessor.from_pretrained(folder, local_files_only=True)
-        model, report = StudentModel.from_pretrained(
+        loaded: Any = StudentModel.from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=True,
@@ -39,6 +40,7 @@ def load_student(folder: Path | str, dtype: torch.dtype = torch.float32) -> tupl
         )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise StudentError(f"The student in {folder} cannot be loaded: {_first_line(error)}.", _AGAIN) from error
+    model, report = cast("tuple[StudentModel, dict[str, Any]]", loaded)
     for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report[fault]:
             name = sorted(key if isinstance(key, str) else key[0] for key in report[fault])[0]
@@ -47,7 +49,8 @@ def load_student(folder: Path | str, dtype: torch.dtype = torch.float32) -> tupl
                 _AGAIN,
             )
     _check_fit(folder, model.config, processor)
-    return model.eval(), processor
+    model.eval()  # type: ignore[no-untyped-call]
+    return model, processor
 
 
 def weights_sha256(folder: Path | str) -> str:

@@ -9,7 +9,7 @@ model and does not count as positions of ``input_ids``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from kdistill_core.conditions import Condition
 from kdistill_core.labeling import IMPLIED
@@ -65,7 +65,7 @@ class StudentOutput(ModelOutput):
     feature_map: Tensor | None = None
 
 
-class StudentModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+class StudentModel(PreTrainedModel, GenerationMixin):
     """Backbone, condition queries, projector, causal language model and alignment head.
 
     The prefix carries a state in [0, 1] per condition: in training the target's, at inference the student's own,
@@ -76,9 +76,9 @@ class StudentModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
     config_class = StudentConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
-    input_modalities = ("image", "text")
+    input_modalities = ["image", "text"]  # noqa: RUF012 - the library declares a list
     supports_gradient_checkpointing = True
-    _no_split_modules = ("ConditionQueries",)
+    _no_split_modules = ["ConditionQueries"]  # noqa: RUF012 - the library declares a list
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__(config)
@@ -94,7 +94,7 @@ class StudentModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, config.alignment_size)
         )
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     @property
     def feature_layer(self) -> nn.Module:
@@ -234,13 +234,16 @@ class StudentModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             )
         return output
 
-    def prepare_inputs_for_generation(
-        self, input_ids: Tensor, *, is_first_iteration: bool = False, **kwargs: Any
+    def prepare_inputs_for_generation(  # type: ignore[override]
+        self, input_ids: torch.LongTensor, *, is_first_iteration: bool = False, **kwargs: Any
     ) -> dict[str, Any]:
         if not is_first_iteration and kwargs.get("use_cache", True):
             # The prefix is in the cache by now.
             kwargs = {name: value for name, value in kwargs.items() if name not in _PREFILL_ONLY}
-        return super().prepare_inputs_for_generation(input_ids, is_first_iteration=is_first_iteration, **kwargs)  # type: ignore[no-any-return]
+        prepared = super().prepare_inputs_for_generation(  # type: ignore[misc]
+            input_ids, is_first_iteration=is_first_iteration, **kwargs
+        )
+        return cast("dict[str, Any]", prepared)
 
     def _with_prefix(
         self, attention_mask: Tensor | None, position_ids: Tensor | None, new: int
@@ -270,7 +273,7 @@ class StudentModel(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         return names.index(Condition.NO_FINDING.value) if Condition.NO_FINDING.value in names else None
 
     def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
+        super()._init_weights(module)  # type: ignore[no-untyped-call]
         if isinstance(module, nn.Linear):
             # The library's fixed standard deviation is too small for layers this narrow.
             init.normal_(module.weight, std=module.in_features**-0.5)

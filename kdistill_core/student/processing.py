@@ -14,7 +14,7 @@ from kdistill_core.imaging.model_input import ModelInput, preprocessing_sha256, 
 from kdistill_core.records import Radiograph
 
 
-class StudentProcessor(ProcessorMixin):  # type: ignore[misc]
+class StudentProcessor(ProcessorMixin):
     """Radiographs to ``pixel_values``, texts to ``input_ids``.
 
     image_size: side of the model input in pixels. pixel_mean, pixel_std: what the [0, 1] pixels are shifted and scaled
@@ -28,7 +28,7 @@ class StudentProcessor(ProcessorMixin):  # type: ignore[misc]
         pixel_mean: float = 0.5,
         pixel_std: float = 0.25,
     ) -> None:
-        super().__init__(tokenizer)
+        super().__init__(tokenizer)  # type: ignore[no-untyped-call]
         self.image_size = image_size
         self.pixel_mean = pixel_mean
         self.pixel_std = pixel_std

@@ -19,7 +19,8 @@ def tiny_student(seed: int = 0, image_size: int = 64) -> tuple[StudentModel, Stu
     config = tiny_config(vocab_size=len(tokenizer), image_size=image_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = StudentModel(config).eval()
+        model = StudentModel(config)
+    model.eval()  # type: ignore[no-untyped-call]
     return model, StudentProcessor(tokenizer, image_size=image_size)
 
 

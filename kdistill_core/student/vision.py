@@ -77,7 +77,8 @@ class ConditionQueries(nn.Module):
         return embeddings, logits, weights.mean(1).unflatten(-1, (rows, columns))
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        apart: Tensor = tokens.unflatten(-1, (self.heads, -1))
+        return apart.transpose(1, 2)
 
 
 def sine_positions(rows: int, columns: int, width: int) -> Tensor:

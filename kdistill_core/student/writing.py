@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from transformers import PreTrainedTokenizerBase
 
@@ -19,11 +20,11 @@ def spell(
     """
     special = set(tokenizer.all_special_ids)
     kept = [(index, int(token)) for index, token in enumerate(ids) if int(token) not in special]
-    text = tokenizer.decode([token for _, token in kept])
+    text = _decoded(tokenizer, [token for _, token in kept])
     tokens = []
     start = 0
     for count, (index, token) in enumerate(kept, start=1):
-        end = len(_complete(tokenizer.decode([known for _, known in kept[:count]])))
+        end = len(_complete(_decoded(tokenizer, [known for _, known in kept[:count]])))
         piece = text[start:end]
         if piece.strip():
             left = start + len(piece) - len(piece.lstrip())
@@ -32,6 +33,11 @@ def spell(
             tokens.append(Token(Span(left, right), token, probability))
         start = max(start, end)
     return text, tuple(tokens)
+
+
+def _decoded(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
+    # One sequence of ids gives one text; the library's signature allows for several.
+    return cast("str", tokenizer.decode(ids))
 
 
 def _complete(text: str) -> str:
