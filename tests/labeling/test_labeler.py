@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdistill_core.conditions import CONDITIONS, Condition, State
+from kdistill_core.conditions import CONDITIONS, Condition, Source, State, condition_named
 from kdistill_core.labeling import label_report, label_sentence, with_implied
 from kdistill_core.records import Finding, Severity, Side
 
@@ -188,3 +192,22 @@ def test_any_text_is_read_without_a_fault(text: str) -> None:
     for finding in label_report(text):
         for span in finding.evidence:
             assert 0 <= span.start < span.end <= len(text)
+
+
+@pytest.mark.real_data
+def test_labels_agree_with_the_coding_of_held_out_reports(shared_data: Path) -> None:
+    """Even-numbered Open-i reports; the wording was developed on the odd-numbered ones."""
+    reports = pd.read_csv(shared_data / "reports" / "indiana_reports.csv").set_index("uid")
+    gold = pd.read_csv(shared_data / "negbio_gold_dev" / "openi_gold_14_nih_conditions.csv")
+    gold.index = gold.filename.str.removeprefix("CXR").astype(int)
+    counts: Counter[tuple[str, bool, bool]] = Counter()
+    for uid, coded in gold[gold.index % 2 == 0].iterrows():
+        shown = reports.loc[uid, ["findings", "impression"]].dropna()
+        read = findings("\n\n".join(f"{heading.upper()}: {text}" for heading, text in shown.items()))
+        for name in ("Atelectasis", "Cardiomegaly", "Effusion", "Pneumothorax", "Consolidation"):
+            condition = condition_named(name, Source.NIH)
+            assert condition is not None
+            counts[name, bool(coded[name]), read[condition].state in (S.POSITIVE, S.UNCERTAIN)] += 1
+    for name in {name for name, *_ in counts}:
+        right, extra, missed = counts[name, True, True], counts[name, False, True], counts[name, True, False]
+        assert 2 * right / (2 * right + extra + missed) > 0.75, name

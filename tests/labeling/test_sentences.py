@@ -31,6 +31,8 @@ def test_sentences_end_where_a_reader_ends_them(report: str, sentences: list[str
 
 
 def test_only_sections_that_describe_the_image_are_shown() -> None:
-    report = "INDICATION: Rule out pneumonia.\n\nCOMPARISON: None.\n\nFINDINGS: Clear lungs.\n\nIMPRESSION: Normal chest."
+    report = (
+        "INDICATION: Rule out pneumonia.\n\nCOMPARISON: None.\n\nFINDINGS: Clear lungs.\n\nIMPRESSION: Normal chest."
+    )
     shown = [report[span.start : span.end] for span in shown_sentences(report)]
     assert shown == ["Clear lungs.", "Normal chest."]
