@@ -3,8 +3,8 @@
     python -m training.evaluate_student --config training/configs/student-evaluation.yaml
 
 Phantoms and real radiographs stand apart. Every score has a bootstrap interval by patient, and beside it what a blind
-student would get: each condition's prevalence (or the best constant text), and this student with the images of the set
-permuted among its cases.
+student would get: each condition's prevalence, the best text that never changes, and this student with the images of
+the set permuted among its cases.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ import torch
 from jsonargparse import auto_cli
 from numpy.typing import NDArray
 
-from kdistill_core.conditions import CONDITIONS
+from kdistill_core.conditions import CONDITIONS, Condition
 from kdistill_core.datasets import Split
 from kdistill_core.datasets.cache import PixelCache
 from kdistill_core.evaluation.classification import auc, macro_auc, micro_auc, prevalence_scores
 from kdistill_core.evaluation.generation import CONVENTION, asserted, counts, f1_by_condition, macro_f1, micro_f1
 from kdistill_core.evaluation.resampling import Interval, Statistic, bootstrap
+from kdistill_core.labeling import IMPLIED
 from kdistill_core.student.loading import load_student, weights_sha256
 from training.student_card import write_card
 from training.student_data import DataSettings, LabelCounts, labels_of, prepare, read_label_counts
 from training.student_scores import condition_logits, rationales
 
 METRICS_FILE = "metrics.json"
+MODEL, PREVALENCE, SHUFFLED = "model", "prevalence", "shuffled images"
+CONSTANT_TEXT, CONSTANT_SET = "constant text", "constant set"
 
 
 @dataclass(frozen=True)
@@ -113,16 +116,17 @@ def _score(
     labels, probabilities = labels[:, known], probabilities[:, known]
     shuffle = _derangement(len(cache), seed)
     said = asserted(texts)[:, known]
-    constant = best_constant(positive, counted)
+    constant = best_constant_text([CONDITIONS[k] for k in known], positive, counted)
     scores = {
-        "model": probabilities,
-        "prevalence": prevalence_scores(positive, counted, len(cache)),
-        "shuffled": probabilities[shuffle],
+        MODEL: probabilities,
+        PREVALENCE: prevalence_scores(positive, counted, len(cache)),
+        SHUFFLED: probabilities[shuffle],
     }
     tallies = {
-        "model": counts(said, labels),
-        "prevalence": counts(np.tile(constant, (len(cache), 1)), labels),
-        "shuffled": counts(said[shuffle], labels),
+        MODEL: counts(said, labels),
+        CONSTANT_TEXT: counts(np.tile(constant, (len(cache), 1)), labels),
+        CONSTANT_SET: counts(np.tile(best_constant_set(positive, counted), (len(cache), 1)), labels),
+        SHUFFLED: counts(said[shuffle], labels),
     }
     statistics: dict[str, Statistic] = {}
     for score, measure in (("micro-AUC", micro_auc), ("macro-AUC", macro_auc)):
@@ -138,7 +142,7 @@ def _score(
         conditions=tuple(named),
         constant_text=" + ".join(label for label, use in zip(named, constant, strict=True) if use),
         scores=bootstrap(statistics, patients, resamples, seed=seed),
-        by_condition=_by_condition(named, probabilities, labels, tallies["model"]),
+        by_condition=_by_condition(named, probabilities, labels, tallies[MODEL]),
         examples=tuple(dict.fromkeys(texts))[:3],
     )
 
@@ -152,31 +156,51 @@ def _of_tally(measure: Callable[..., float], tally: NDArray[np.int64]) -> Statis
 
 
 def _with_baselines(score: str, of: dict[str, Statistic]) -> dict[str, Statistic]:
-    model, prevalence, shuffled = of["model"], of["prevalence"], of["shuffled"]
-    return {
-        score: model,
-        f"{score}, prevalence": prevalence,
-        f"{score}, shuffled images": shuffled,
-        f"{score} minus prevalence": lambda at: model(at) - prevalence(at),
-        f"{score} minus shuffled images": lambda at: model(at) - shuffled(at),
-    }
+    """Return the model's statistic, every baseline's, and the model's lead over it."""
+    model = of[MODEL]
+    statistics = {score: model}
+    for name, baseline in of.items():
+        if name != MODEL:
+            statistics[f"{score}, {name}"] = baseline
+            statistics[f"{score} minus {name}"] = _lead(model, baseline)
+    return statistics
 
 
-def best_constant(positive: Sequence[int], known: Sequence[int]) -> NDArray[np.bool_]:
-    """Return bool [K], the set of conditions that, asserted of every training case, has the best micro F1.
+def _lead(model: Statistic, baseline: Statistic) -> Statistic:
+    return lambda at: model(at) - baseline(at)
 
-    positive, known: of the training labels, per condition. The set need not make sense as a text (No Finding beside
-    an opacity), which only helps this baseline.
+
+def best_constant_text(
+    conditions: Sequence[Condition], positive: Sequence[int], known: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Return bool [K], what the one text asserts that, written of every training case, has the best micro F1.
+
+    positive, known: of the training labels, per condition. A text asserts what its findings imply, and No Finding just
+    where nothing but a device is present, as the student's do.
     """
-    hits, labeled = np.asarray(positive), np.asarray(known)
-    order = np.argsort(-hits / np.maximum(labeled, 1))
+    normal = np.array([condition is Condition.NO_FINDING for condition in conditions])
+    device = np.array([condition is Condition.SUPPORT_DEVICES for condition in conditions])
+    implied = [[conditions.index(p) for p in IMPLIED.get(c, ()) if p in conditions] for c in conditions]
+
+    def sayable(chosen: NDArray[np.bool_]) -> bool:
+        closed = all(chosen[parent] for k in np.flatnonzero(chosen) for parent in implied[k])
+        return closed and bool(chosen[normal].any()) != bool(chosen[~normal & ~device].any())
+
+    every = ((code >> np.arange(len(conditions))) & 1 == 1 for code in range(1, 2 ** len(conditions)))
+    return max(filter(sayable, every), key=lambda chosen: _constant_f1(chosen, positive, known))
+
+
+def best_constant_set(positive: Sequence[int], known: Sequence[int]) -> NDArray[np.bool_]:
+    """Return bool [K], the set of assertions with the best micro F1 of all, though no text could say it."""
+    order = np.argsort(-np.asarray(positive) / np.maximum(known, 1))
     # 2 hits / (asserted + present): the best set holds the conditions of the largest shares, however many.
-    scores = [
-        2 * hits[order[:size]].sum() / (labeled[order[:size]].sum() + hits.sum()) for size in range(1, len(order) + 1)
-    ]
-    chosen = np.zeros(len(hits), dtype=bool)
-    chosen[order[: 1 + int(np.argmax(scores))]] = True
-    return chosen
+    nested = [np.isin(np.arange(len(order)), order[:size]) for size in range(1, len(order) + 1)]
+    return max(nested, key=lambda chosen: _constant_f1(chosen, positive, known))
+
+
+def _constant_f1(chosen: NDArray[np.bool_], positive: Sequence[int], known: Sequence[int]) -> float:
+    hits, asserted_of = np.asarray(positive)[chosen].sum(), np.asarray(known)[chosen].sum()
+    return float(2 * hits / (asserted_of + np.sum(positive)))
 
 
 def _derangement(count: int, seed: int) -> NDArray[np.int64]:
