@@ -85,7 +85,7 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class KnowledgeBase:
-    """The knowledge of all 14 conditions, its literature, and the hash of the files it was read from."""
+    """The knowledge of all 14 conditions, its literature, and the hash of what it says: comments do not change it."""
 
     entries: dict[Condition, Knowledge]
     references: dict[str, Reference]
@@ -99,19 +99,19 @@ def load_knowledge(folder: Path | None = None) -> KnowledgeBase:
     """Return the knowledge base in ``folder``, by default the bundled one. Raises KnowledgeError."""
     folder = folder or resource("knowledge")
     references = _read(folder / _REFERENCES, dict[str, Reference])
-    digest = hashlib.sha256((folder / _REFERENCES).read_bytes())
     entries: dict[Condition, Knowledge] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.name == _REFERENCES:
             continue
         knowledge = _read(path, Knowledge)
-        digest.update(path.read_bytes())
         _check(knowledge, references, path)
         entries[knowledge.condition] = knowledge
     missing = [condition for condition in CONDITIONS if condition not in entries]
     if missing:
         raise KnowledgeError(f"{folder} says nothing of {', '.join(missing)}.", "Add a file for each.")
-    return KnowledgeBase({condition: entries[condition] for condition in CONDITIONS}, references, digest.hexdigest())
+    ordered = {condition: entries[condition] for condition in CONDITIONS}
+    said = msgspec.json.encode((ordered, references), order="sorted")
+    return KnowledgeBase(ordered, references, hashlib.sha256(said).hexdigest())
 
 
 def _read(path: Path, kind: type[Kind]) -> Kind:
