@@ -117,7 +117,7 @@ def _score(
     shuffle = _derangement(len(cache), seed)
     said = asserted(texts)[:, known]
     constant = best_constant_text([CONDITIONS[k] for k in known], positive, counted)
-    scores = {
+    scores: dict[str, NDArray[np.floating]] = {
         MODEL: probabilities,
         PREVALENCE: prevalence_scores(positive, counted, len(cache)),
         SHUFFLED: probabilities[shuffle],
