@@ -181,6 +181,12 @@ class Finding:
     place: str = ""
     evidence: tuple[Span, ...] = ()
 
+    @property
+    def implied(self) -> bool:
+        """Present only because a more specific finding implies it: its own probability is under its threshold."""
+        estimated = self.probability is not None and self.threshold is not None
+        return self.state is State.POSITIVE and estimated and self.probability < self.threshold  # type: ignore[operator]
+
 
 @dataclass(frozen=True)
 class Study:

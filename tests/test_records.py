@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kdistill_core import records
-from kdistill_core.conditions import CONDITIONS
+from kdistill_core.conditions import CONDITIONS, Condition, State
 
 RECORDS = [
     kind
@@ -55,3 +55,17 @@ def test_an_image_summary_names_no_patient():
 
 def test_findings_can_be_ordered_by_condition_because_conditions_are_unique():
     assert len(set(CONDITIONS)) == len(CONDITIONS)
+
+
+@pytest.mark.parametrize(
+    ("state", "probability", "implied"),
+    [
+        (State.POSITIVE, 0.2, True),
+        (State.POSITIVE, 0.6, False),
+        (State.POSITIVE, None, False),
+        (State.NEGATIVE, 0.2, False),
+    ],
+)
+def test_a_finding_is_implied_where_it_is_present_below_its_threshold(state, probability, implied):
+    finding = records.Finding(Condition.LUNG_OPACITY, state, probability=probability, threshold=0.5)
+    assert finding.implied is implied

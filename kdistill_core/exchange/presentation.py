@@ -61,6 +61,11 @@ STATE_WORDS: dict[State, str] = {
 }
 
 
+def state_word(finding: Finding) -> str:
+    """Return what the student calls a finding, in one or two words."""
+    return "implied" if finding.implied else STATE_WORDS[finding.state]
+
+
 @dataclass(frozen=True)
 class Passage:
     """A stretch of a rationale's text, with what the comparison says of it.

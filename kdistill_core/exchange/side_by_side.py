@@ -16,7 +16,6 @@ from kdistill_core.exchange.pictures import blended, color, displayed, overlay
 from kdistill_core.exchange.presentation import (
     MARKS,
     MEANINGS,
-    STATE_WORDS,
     Passage,
     author_line,
     by_probability,
@@ -24,6 +23,7 @@ from kdistill_core.exchange.presentation import (
     method_line,
     model_line,
     side_marks,
+    state_word,
     student_passages,
     target_line,
     teacher_passages,
@@ -150,7 +150,7 @@ def _findings(sheet: Sheet, left: float, top: float, width: float, findings: tup
         positive = finding.state is State.POSITIVE
         style = Style(weight="bold") if positive else Style(color=INK.quiet)
         sheet.text(left, y, finding.condition.value, fitting(finding.condition.value, name_width, style))
-        sheet.text(left, y + 22, STATE_WORDS[finding.state], Style(size=13, color=INK.quiet))
+        sheet.text(left, y + 22, state_word(finding), Style(size=13, color=INK.quiet))
         if finding.probability is None:
             continue
         sheet.box(bar_left, y + 6, bar_width, 10, INK.panel)
@@ -185,7 +185,7 @@ def _footer(explanation: Explanation, width: float) -> list[_Line]:
         *([f"Compared by: {explanation.comparison.method}"] if explanation.comparison.method else []),
         *explanation.warnings,
         "Bars show calibrated probabilities; the upright line is the threshold from which a finding is called present "
-        "(No Finding: only where nothing else is).",
+        "(No Finding: only where nothing else is); implied: present because a more specific finding is.",
         f"Student {model_line(provenance) or 'unnamed'}, weights sha256 {provenance.weights_sha256 or 'unknown'}",
         f"K-Distill {provenance.software_version} · {provenance.created} · {provenance.device} "
         f"{provenance.precision} · seed {provenance.seed}",

@@ -30,9 +30,15 @@ _WIDEST_STATE = "not assessed"
 _WIDEST_NUMBER = "100 %"
 
 
+def state_word(finding: Finding) -> str:
+    """Return what the student calls a finding, in one or two words."""
+    return "implied" if finding.implied else STATE_WORDS[finding.state]
+
+
 def spoken(finding: Finding) -> str:
     """Return a finding as one sentence, for screen readers and tooltips."""
-    parts = [f"{finding.condition.value}: {STATE_WORDS[finding.state]}"]
+    word = "present because a more specific finding implies it" if finding.implied else STATE_WORDS[finding.state]
+    parts = [f"{finding.condition.value}: {word}"]
     if finding.probability is not None:
         parts.append(f"probability {finding.probability:.0%}")
     if finding.threshold is not None:
@@ -70,7 +76,7 @@ class FindingDelegate(QStyledItemDelegate):
             if bar.width() > 20:
                 _paint_bar(painter, bar, finding)
         painter.setPen(QColor(tokens.TEXT_ON_ACCENT if selected else _STATE_COLORS[finding.state]))
-        painter.drawText(state, _LEFT, STATE_WORDS[finding.state])
+        painter.drawText(state, _LEFT, state_word(finding))
         painter.restore()
 
     def _paint_surface(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
