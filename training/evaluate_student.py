@@ -65,20 +65,26 @@ class SetScores:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Everything measured of one checkpoint."""
+    """Everything measured of one checkpoint; ``note`` is what a reader of the scores has to know beside them."""
 
     weights_sha256: str
     text_convention: str
     command: str
     sets: tuple[SetScores, ...]
+    note: str = ""
 
 
 def evaluate_student(
-    model: Path, data: DataSettings, resamples: int = 1000, seed: int = 0, command: str | None = None
+    model: Path,
+    data: DataSettings,
+    resamples: int = 1000,
+    seed: int = 0,
+    command: str | None = None,
+    note: str = "",
 ) -> None:
     """Measure the student in the folder ``model`` on the test split and write metrics.json and README.md there.
 
-    command: what made the checkpoint, for the card; by default this command.
+    command: what made the checkpoint, for the card; by default this command. note: for the card as well.
     """
     student, processor = load_student(model)
     size = student.config.image_size
@@ -92,7 +98,7 @@ def evaluate_student(
         texts = rationales(student, processor, cache)
         sets.append(_score(name, cache, probabilities, texts, trained[name], resamples, seed))
     made_by = command or shlex.join(["python", "-m", "training.evaluate_student", *sys.argv[1:]])
-    metrics = Metrics(weights_sha256(model), CONVENTION, made_by, tuple(sets))
+    metrics = Metrics(weights_sha256(model), CONVENTION, made_by, tuple(sets), note)
     (model / METRICS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=2) + b"\n")
     write_card(model, metrics, data)
     for scores in metrics.sets:

@@ -33,6 +33,7 @@ def write_card(folder: Path, metrics: Metrics, data: DataSettings) -> None:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Markdown, not HTML
     )
+    environment.tests["search_minus"] = lambda name: " minus " in name
     text = environment.get_template("student-card.md.jinja").render(
         metrics=metrics,
         data=data,
