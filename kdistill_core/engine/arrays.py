@@ -1,7 +1,7 @@
 """Arrays in shared memory: made by the engine, copied and freed by whoever receives the event.
 
-Once its event is sent, a block belongs to the receiver. Python's resource tracker would free the block with the
-process that made it, and warn; it is told to forget every block that is handed over.
+Once its event is sent, a block belongs to the receiver, until the engine is closed. Python's resource tracker would
+free the block with the process that made it, and warn; it is told to forget every block that is handed over.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -33,15 +34,21 @@ class ArrayOutbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blocks: OrderedDict[str, SharedMemory | None] = OrderedDict()
+        self._closed = False
 
     def put(self, values: NDArray[np.float32]) -> SharedArray:
-        """Copy ``values`` (any shape and dtype) into a new block. Raises EngineError when it does not fit."""
+        """Copy ``values`` (any shape and dtype) into a new block.
+
+        Raises EngineError when it does not fit, or when the outbox is closed.
+        """
         values = np.ascontiguousarray(values)
         size = max(values.nbytes, 1)
         _require_room(size)
         # Shorter than 31 characters, which is all that macOS allows.
-        name = f"kdistill_{os.getpid()}_{secrets.token_hex(6)}"
+        name = f"{_prefix(os.getpid())}{secrets.token_hex(6)}"
         with self._lock:
+            if self._closed:
+                raise EngineError("The engine is closed.")
             block = SharedMemory(name=name, create=True, size=size)
             _forget(name)
             np.ndarray(values.shape, values.dtype, buffer=block.buf)[...] = values
@@ -53,9 +60,10 @@ class ArrayOutbox:
                 self._blocks[name] = None
         return SharedArray(name=name, dtype=values.dtype.str, shape=tuple(values.shape))
 
-    def free_all(self) -> None:
-        """Free what was handed over and never taken: for when the receiver is gone."""
+    def close(self) -> None:
+        """Free what was never taken; nothing can be put in any more."""
         with self._lock:
+            self._closed = True
             for name, block in self._blocks.items():
                 if block is not None:
                     block.close()
@@ -83,8 +91,7 @@ def take_array(array: SharedArray) -> NDArray[np.float32]:
     try:
         return np.ndarray(array.shape, np.dtype(array.dtype), buffer=block.buf).copy()
     finally:
-        block.close()
-        block.unlink()
+        _free(block)
 
 
 def discard_array(array: SharedArray) -> None:
@@ -92,13 +99,35 @@ def discard_array(array: SharedArray) -> None:
     _unlink(array.name)
 
 
+def discard_arrays_of(process_id: int, kept: Collection[str]) -> None:
+    """Free what a process left behind that died between making a block and handing it over.
+
+    kept: names that were handed over. Only Linux lets one look for blocks; elsewhere they go with the next restart.
+    """
+    if sys.platform.startswith("linux"):
+        for path in _LINUX_SHARED_MEMORY.glob(f"{_prefix(process_id)}*"):
+            if path.name not in kept:
+                _unlink(path.name)
+
+
+def _prefix(process_id: int) -> str:
+    return f"kdistill_{process_id}_"
+
+
 def _unlink(name: str) -> None:
     try:
         block = SharedMemory(name=name)
     except FileNotFoundError:
         return
+    _free(block)
+
+
+def _free(block: SharedMemory) -> None:
     block.close()
-    block.unlink()
+    try:
+        block.unlink()
+    except FileNotFoundError:
+        _forget(block.name)  # the other process was faster
 
 
 def _forget(name: str) -> None:

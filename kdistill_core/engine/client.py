@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 import kdistill_core
-from kdistill_core.engine.arrays import discard_array, take_array
+from kdistill_core.engine.arrays import discard_array, discard_arrays_of, take_array
 from kdistill_core.engine.errors import EngineError
 from kdistill_core.engine.exits import describe_exit
 from kdistill_core.engine.framing import FrameError, read_event, write_message
@@ -145,6 +145,7 @@ class _Worker:
         self._in_flight: list[str] = []
         self._ending = False
         self.ended = False
+        self._handed_over: set[str] = set()  # names of arrays
         self.explained: set[str] = set()
         self.process = _start(command)
         self._threads = [
@@ -205,6 +206,8 @@ class _Worker:
     def _note(self, event: AnyEvent) -> None:
         if isinstance(event, Explained):
             self.explained.add(event.id)
+        elif isinstance(event, Attributed):
+            self._handed_over.add(event.values.name)
         if isinstance(event, _FINAL_EVENTS):
             with self._lock:
                 if event.id in self._in_flight:
@@ -212,6 +215,7 @@ class _Worker:
 
     def _report_end(self, *, understood: bool) -> None:
         _wait_or_end(self.process)
+        discard_arrays_of(self.process.pid, self._handed_over)
         with self._lock:
             self.ended = True
             lost = tuple(id_ for id_ in self._in_flight if id_)

@@ -51,7 +51,7 @@ class LocalEngine:
         self._dispatcher.submit(Shutdown(id=""))
         if threading.current_thread() is not self._thread:
             self._thread.join()
-        self._outbox.free_all()
+        self._outbox.close()
 
 
 def explain_file(

@@ -54,7 +54,7 @@ def _listen(incoming: BinaryIO, dispatcher: Dispatcher, outbox: ArrayOutbox) -> 
     try:
         while (request := read_request(incoming)) is not None:
             if isinstance(request, Shutdown):
-                os._exit(0)
+                break
             dispatcher.submit(request)
     except FrameError:
         _leave(outbox, _GARBLED_INPUT)
@@ -62,8 +62,8 @@ def _listen(incoming: BinaryIO, dispatcher: Dispatcher, outbox: ArrayOutbox) -> 
 
 
 def _leave(outbox: ArrayOutbox, code: int = 0) -> NoReturn:
-    """End the process because nobody is there any more, who would free the arrays that were handed over."""
-    outbox.free_all()
+    """End the process at once, whatever it is doing: nobody will take another array or read another event."""
+    outbox.close()
     os._exit(code)
 
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +119,26 @@ def test_arrays_that_nobody_took_are_freed_when_the_engine_is_closed_at_once(cli
     while not client.events.empty():
         event = client.events.get()
         if isinstance(event, Attributed):
-            take_array(event.values)
-    wait_until(lambda: not shared_blocks(pid))
+            with pytest.raises(EngineError, match="no longer in memory"):
+                take_array(event.values)
+    assert not shared_blocks(pid)
+
+
+@posix_only
+def test_what_a_killed_worker_had_not_handed_over_is_freed_and_the_rest_can_still_be_taken(client):
+    client.engine.submit(explain(words=1))
+    client.engine.submit(Attribute("map", "case", TARGET))
+    event = client.wait_for(Attributed)
+    pid = client.engine.process_id()
+    orphan = SharedMemory(name=f"kdistill_{pid}_orphan", create=True, size=16)
+    orphan.close()
+    resource_tracker.unregister(f"/{orphan.name}", "shared_memory")
+    os.kill(pid, signal.SIGKILL)
+    client.wait_for(WorkerDied)
+    if sys.platform.startswith("linux"):
+        assert shared_blocks(pid) == {event.values.name}
+    assert take_array(event.values).shape == (3, 7)
+    assert not shared_blocks(pid)
 
 
 @posix_only
