@@ -65,11 +65,12 @@ def demo(
 
 def _summarize(explanation: Explanation) -> None:
     from kdistill_core.conditions import State
+    from kdistill_core.exchange.presentation import probability_text
 
     result(explanation.notice)
     for finding in explanation.findings:
         if finding.state is State.POSITIVE and finding.probability is not None:
-            result(f"  {finding.condition}: {finding.probability:.2f}")
+            result(f"  {finding.condition}: {probability_text(finding.probability)}")
     for who, rationale in (("Student", explanation.student), ("Teacher", explanation.teacher)):
         out.print(f"\n{who}: {rationale.text}", soft_wrap=not out.is_terminal)
     result("")

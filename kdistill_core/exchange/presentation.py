@@ -168,6 +168,13 @@ def image_line(image: ImageSummary) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def probability_text(probability: float) -> str:
+    """Return a probability with two digits; nothing is called certain or impossible by rounding."""
+    if probability > 0.99:
+        return "> 0.99"
+    return "< 0.01" if probability < 0.01 else f"{probability:.2f}"
+
+
 def side_marks(radiograph: Radiograph) -> tuple[str, str] | None:
     """Return the patient's sides at the left and right of the picture, or None where the file does not say."""
     if radiograph.patient_orientation is None:

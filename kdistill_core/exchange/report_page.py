@@ -13,6 +13,7 @@ from kdistill_core.exchange.presentation import (
     by_probability,
     image_line,
     method_line,
+    probability_text,
     said_of,
     side_marks,
     state_word,
@@ -92,6 +93,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "state": finding.state.value,
         "word": state_word(finding),
         "probability": finding.probability,
+        "probability_text": "–" if finding.probability is None else probability_text(finding.probability),
         "threshold": finding.threshold,
         "where": ", ".join(str(part) for part in (finding.side, finding.severity, finding.place) if part),
     }

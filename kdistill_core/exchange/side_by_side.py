@@ -22,6 +22,7 @@ from kdistill_core.exchange.presentation import (
     image_line,
     method_line,
     model_line,
+    probability_text,
     side_marks,
     state_word,
     student_passages,
@@ -144,7 +145,7 @@ def _color_bar(sheet: Sheet, left: float, top: float, height: float) -> None:
 def _findings(sheet: Sheet, left: float, top: float, width: float, findings: tuple[Finding, ...]) -> None:
     sheet.text(left, top, "Findings", HEADING)
     step = 44
-    name_width, bar_left, bar_width = 285, left + 300, width - 300 - 62
+    name_width, bar_left, bar_width = 285, left + 300, width - 300 - 76
     for row, finding in enumerate(by_probability(findings)):
         y = top + 42 + row * step
         positive = finding.state is State.POSITIVE
@@ -157,7 +158,7 @@ def _findings(sheet: Sheet, left: float, top: float, width: float, findings: tup
         sheet.box(bar_left, y + 6, bar_width * finding.probability, 10, INK.accent if positive else INK.line)
         if finding.threshold is not None:
             sheet.box(bar_left + bar_width * finding.threshold - 1, y + 1, 2, 20, INK.text)
-        sheet.text(left + width, y, f"{finding.probability:.2f}", style, anchor="right")
+        sheet.text(left + width, y, probability_text(finding.probability), style, anchor="right")
 
 
 def _column(title: str, rationale: Rationale, passages: tuple[Passage, ...], width: float) -> list[_Line]:

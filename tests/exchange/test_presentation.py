@@ -13,6 +13,7 @@ from kdistill_core.exchange.presentation import (
     by_probability,
     image_line,
     method_line,
+    probability_text,
     said_of,
     side_marks,
     student_passages,
@@ -137,6 +138,22 @@ def test_a_maps_own_note_replaces_its_peak(maps):
     assert said_of(maps[0]) == "strongest at column 170, row 220"
     empty = replace(maps[0], peak=(-1.0, -1.0), note="Nothing in the image spoke for it.")
     assert said_of(empty) == "Nothing in the image spoke for it."
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        (1.0, "> 0.99"),
+        (0.9901, "> 0.99"),
+        (0.99, "0.99"),
+        (0.5, "0.50"),
+        (0.01, "0.01"),
+        (0.0099, "< 0.01"),
+        (0.0, "< 0.01"),
+    ],
+)
+def test_rounding_makes_nothing_certain(probability, text):
+    assert probability_text(probability) == text
 
 
 def test_every_saliency_method_has_a_name_a_reader_knows(maps):
