@@ -27,7 +27,7 @@ _STATE_COLORS = {
 _PADDING = 8
 _WIDEST_NAME = "Enlarged Cardiomediastinum"
 _WIDEST_STATE = "not assessed"
-_WIDEST_NUMBER = "100 %"
+_WIDEST_NUMBER = "> 99 %"
 
 
 def state_word(finding: Finding) -> str:
@@ -35,14 +35,21 @@ def state_word(finding: Finding) -> str:
     return "implied" if finding.implied else STATE_WORDS[finding.state]
 
 
+def percent(probability: float) -> str:
+    """Return a probability in whole percent; nothing is called certain or impossible by rounding."""
+    if probability > 0.99:
+        return "> 99 %"
+    return "< 1 %" if probability < 0.01 else f"{probability * 100:.0f} %"
+
+
 def spoken(finding: Finding) -> str:
     """Return a finding as one sentence, for screen readers and tooltips."""
     word = "present because a more specific finding implies it" if finding.implied else STATE_WORDS[finding.state]
     parts = [f"{finding.condition.value}: {word}"]
     if finding.probability is not None:
-        parts.append(f"probability {finding.probability:.0%}")
+        parts.append(f"probability {percent(finding.probability)}")
     if finding.threshold is not None:
-        parts.append(f"called present from {finding.threshold:.0%}")
+        parts.append(f"called present from {percent(finding.threshold)}")
     place = " ".join(part for part in (finding.side.value if finding.side else "", finding.place) if part)
     return ", ".join([*parts, place] if place else parts)
 
@@ -72,7 +79,7 @@ class FindingDelegate(QStyledItemDelegate):
         painter.setPen(QColor(tokens.TEXT_ON_ACCENT if selected else tokens.TEXT))
         painter.drawText(name, _LEFT, metrics.elidedText(finding.condition.value, _ELIDE, name.width()))
         if finding.probability is not None:
-            painter.drawText(number, _RIGHT, f"{finding.probability:.0%}".replace("%", " %"))
+            painter.drawText(number, _RIGHT, percent(finding.probability))
             if bar.width() > 20:
                 _paint_bar(painter, bar, finding)
         painter.setPen(QColor(tokens.TEXT_ON_ACCENT if selected else _STATE_COLORS[finding.state]))
