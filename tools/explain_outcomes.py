@@ -22,6 +22,7 @@ from pydicom.data import get_testdata_file
 from pydicom.errors import InvalidDicomError
 
 import kdistill_core
+from kdistill_core.cli.explain import UNEXPECTED
 from kdistill_core.cli.outcomes import FILE_NAME, Outcome
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -95,6 +96,8 @@ def explain(files: list[Path]) -> dict[Path, Ended]:
         with (Path(out) / FILE_NAME).open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
         for row in rows:
+            if UNEXPECTED in row["detail"]:
+                sys.exit(f"{row['file']}: {row['detail']}")
             if row["outcome"] == Outcome.EXPLAINED and not (Path(row["folder"]) / "explanation.json").is_file():
                 sys.exit(f"{row['file']} is said to be explained, but its explanation is not there.")
     ended = {Path(row["file"]): Ended(Outcome(row["outcome"]), row["detail"]) for row in rows}

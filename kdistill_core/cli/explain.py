@@ -22,15 +22,21 @@ if TYPE_CHECKING:
 
 
 DEFAULT_DEVICE = "auto"
+UNEXPECTED = "An unexpected fault of the program"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a run was asked to do. method: a saliency method, empty for the default, None for no overlays."""
+    """What a run was asked to do.
+
+    method: a saliency method, empty for the default, None for no overlays.
+    debug: let unexpected faults through, to see where they come from.
+    """
 
     seed: int = 0
     method: str | None = ""
     show_patient: bool = False
+    debug: bool = False
 
 
 def _known_device(name: str) -> str:
@@ -65,6 +71,7 @@ NoMapsOption = Annotated[bool, typer.Option("--no-maps", help="Compute no overla
 
 
 def explain(
+    context: typer.Context,
     inputs: Annotated[
         list[Path],
         typer.Argument(metavar="INPUT...", help="Images, folders of images, or a DICOMDIR.", show_default=False),
@@ -94,7 +101,8 @@ def explain(
     images, outcomes = _find(inputs, every_frame=all_frames)
     for outcome in outcomes:
         say(_line(outcome))
-    choices = Choices(seed, None if no_maps else method, show_patient)
+    debug = bool(context.find_root().params["debug"])
+    choices = Choices(seed, None if no_maps else method, show_patient, debug)
     if images:
         out.mkdir(parents=True, exist_ok=True)
         with Progressing(len(images)) as progress, Session(progress.step) as session:
@@ -128,6 +136,11 @@ def explain_one(session: Session, source: ImageSource, folder: Path, choices: Ch
         return ended(Outcome.UNREADABLE, str(error))
     except KDistillError as error:
         return ended(Outcome.FAILED, str(error))
+    except Exception as error:
+        if choices.debug:
+            raise
+        # A fault of the program that one image brings out must not cost the others. What it says may quote the file.
+        return ended(Outcome.FAILED, f"{UNEXPECTED} ({type(error).__name__}). `kdistill --debug explain` shows where.")
 
 
 def _explain_into(session: Session, source: ImageSource, folder: Path, choices: Choices) -> tuple[Outcome, str]:

@@ -90,6 +90,25 @@ def test_the_others_go_on_after_one_is_refused(kdistill, chest, student, tmp_pat
     assert "1 explained, 2 unreadable" in result.stderr
 
 
+def test_a_fault_of_the_program_costs_one_image_and_not_the_others(kdistill, chest, student, tmp_path, monkeypatch):
+    from kdistill_core.exchange import explanation_folder
+
+    write, second = explanation_folder.write, tmp_path / "second.dcm"
+    shutil.copy(chest, second)
+
+    def faulty(explanation, *arguments, **options):
+        if explanation.image.source.path == str(chest):
+            raise ZeroDivisionError("name of a patient")
+        return write(explanation, *arguments, **options)
+
+    monkeypatch.setattr(explanation_folder, "write", faulty)
+    result = kdistill("explain", chest, second, "--out", tmp_path / "out", "--model", student, "--no-maps")
+    assert result.exit_code == 1
+    assert [row["outcome"] for row in outcomes(tmp_path / "out")] == ["failed", "explained"]
+    assert "unexpected fault of the program (ZeroDivisionError)" in result.output
+    assert "name of a patient" not in result.output
+
+
 def test_without_maps_the_page_says_that_there_is_none(kdistill, chest, student, tmp_path):
     assert kdistill("explain", chest, "--out", tmp_path, "--model", student, "--no-maps").exit_code == 0
     assert "No overlay was computed" in (tmp_path / "chest" / "report.html").read_text()
