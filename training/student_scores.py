@@ -31,7 +31,9 @@ def rationales(student: StudentModel, processor: StudentProcessor, cache: PixelC
     texts: list[str] = []
     with torch.inference_mode():
         for encoding in _encodings(student, processor, cache):
-            ids = student.generate(prefix_embeds=student.prefix(encoding), max_new_tokens=LONGEST_TEXT, do_sample=False)
+            ids = student.generate(  # type: ignore[misc] # its annotation names a protocol that no model fulfills
+                prefix_embeds=student.prefix(encoding), max_new_tokens=LONGEST_TEXT, do_sample=False
+            )
             texts += processor.tokenizer.batch_decode(ids, skip_special_tokens=True)
     return texts
 
@@ -50,6 +52,6 @@ def validation_score(
 
 def _encodings(student: StudentModel, processor: StudentProcessor, cache: PixelCache) -> Iterator[ImageEncoding]:
     for start in range(0, len(cache), _BATCH):
-        pixels = cache.pixels[start : start + _BATCH].astype(np.float32) / 255
+        pixels = cache.pixels[start : start + _BATCH].astype(np.float32) / np.float32(255)
         values: Tensor = processor.pixel_values(pixels).to(student.device)
         yield student.encode(values)

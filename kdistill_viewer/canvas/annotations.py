@@ -138,12 +138,9 @@ def scale_bar(spacing: Spacing, zoom: float, longest: float) -> ScaleBar | None:
 
 
 def overlay_lines(saliency: SaliencyMap, target_text: str = "") -> tuple[str, ...]:
-    """Return method, target, and what the colors are relative to."""
-    return (
-        method_title(saliency.method),
-        target_text or _target(saliency),
-        "relative to the map's own maximum",
-    )
+    """Return method, target, what the colors are relative to, and what else has to be said of the map."""
+    lines = (method_title(saliency.method), target_text or _target(saliency), "relative to the map's own maximum")
+    return (*lines, saliency.note) if saliency.note else lines
 
 
 def method_title(name: str) -> str:

@@ -151,5 +151,10 @@ def _map_of(event: Attributed) -> SaliencyMap | Failed:
     except KDistillError as error:
         return Failed(id=event.id, problem=error.problem, advice=error.advice)
     return SaliencyMap(
-        values=values, target=event.target, method=event.method, peak=event.peak, provenance=event.provenance
+        values=values,
+        target=event.target,
+        method=event.method,
+        peak=event.peak,
+        provenance=event.provenance,
+        note=event.note,
     )

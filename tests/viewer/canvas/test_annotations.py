@@ -152,3 +152,11 @@ def test_overlay_says_method_target_and_what_its_colors_mean(make_map):
     other = type(saliency)(saliency.values, word, "integrated_gradients", saliency.peak)
     assert overlay_lines(other) == ("Integrated gradients", "a word of the rationale, Edema", relative)
     assert overlay_lines(other, 'word "hazy"')[1] == 'word "hazy"'
+
+
+def test_overlay_says_what_has_to_be_said_of_its_map(make_map):
+    saliency = make_map(10, 10, 3, 4)
+    noted = type(saliency)(
+        saliency.values, saliency.target, saliency.method, saliency.peak, note="Nothing in the image spoke for it."
+    )
+    assert overlay_lines(noted) == (*overlay_lines(saliency), "Nothing in the image spoke for it.")
