@@ -6,6 +6,7 @@ advice; `--debug` shows where it came from.
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 import typer
@@ -67,7 +68,12 @@ def kdistill(
     ] = False,
 ) -> None:
     """Explain chest radiographs: what the student says, where it looked, and what its teacher would say."""
-    del debug, version  # read from the context
+    del version  # its callback has answered
+    if not debug:
+        # Libraries warn of odd headers and quote them; what matters of it is in our own words already.
+        logging.captureWarnings(capture=True)
+        logging.getLogger("py.warnings").addHandler(logging.NullHandler())
+        logging.getLogger("py.warnings").propagate = False
 
 
 if __name__ == "__main__":

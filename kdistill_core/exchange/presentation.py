@@ -27,11 +27,12 @@ from kdistill_core.records import (
 # A sentence may be matched more than once: what a reader must not miss comes first.
 _PRECEDENCE = (Verdict.CONTRADICTED, Verdict.AGREED, Verdict.ONLY_STUDENT, Verdict.ONLY_TEACHER)
 
+# The marks of the window, which tell a reader who does not see color as much.
 MARKS: dict[Verdict | None, str] = {
-    Verdict.AGREED: "✓",
-    Verdict.CONTRADICTED: "✗",
-    Verdict.ONLY_STUDENT: "–",
-    Verdict.ONLY_TEACHER: "–",
+    Verdict.AGREED: "=",
+    Verdict.CONTRADICTED: "≠",
+    Verdict.ONLY_STUDENT: "S",
+    Verdict.ONLY_TEACHER: "T",
     None: " ",
 }
 MEANINGS: dict[Verdict, str] = {
