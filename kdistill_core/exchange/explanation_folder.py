@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
+from uuid import NAMESPACE_OID, uuid5
 
 from kdistill_core.exchange.errors import ExchangeError
 from kdistill_core.exchange.pictures import png
@@ -41,7 +42,7 @@ def write(
 
     maps: overlays in the geometry of ``radiograph``; the first is the one the picture shows. The folder is created
     where there is none, files of these names in it are replaced. With ``Identity.SHOWN`` the picture and the page
-    name patient and date, patient.json holds them, and the record keeps the full path. Raises ExchangeError.
+    name patient and date, patient.json holds them, and the record keeps full path and study UID. Raises ExchangeError.
     """
     from kdistill_core.exchange.report_page import render_page
     from kdistill_core.exchange.side_by_side import draw
@@ -56,7 +57,7 @@ def write(
     if identity is Identity.SHOWN:
         line = patient_line(radiograph)
     else:
-        explanation = _without_folders(explanation)
+        explanation = _withheld(explanation)
     picture = png(draw(explanation, radiograph, maps, line))
     page = render_page(explanation, radiograph, maps, line)
     folder = Path(out_dir)
@@ -106,7 +107,13 @@ def _date(text: str) -> str:
     return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
 
 
-def _without_folders(explanation: Explanation) -> Explanation:
-    source = explanation.image.source
-    bare = ImageSource(Path(source.path).name, source.frame)
-    return replace(explanation, image=replace(explanation.image, source=bare))
+def _withheld(explanation: Explanation) -> Explanation:
+    """Keep of the path the file's own name, and put a UID in place of the study's.
+
+    A study's UID leads back to the patient and may hold the date. Its replacement is the same for all images of a
+    study, as DICOM PS3.15 annex E asks for (action U).
+    """
+    image = explanation.image
+    bare = ImageSource(Path(image.source.path).name, image.source.frame)
+    study_uid = f"2.25.{uuid5(NAMESPACE_OID, image.study_uid).int}" if image.study_uid else ""
+    return replace(explanation, image=replace(image, source=bare, study_uid=study_uid))

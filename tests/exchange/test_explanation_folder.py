@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.uid import UID
 
 from kdistill_core.conditions import CONDITIONS
 from kdistill_core.exchange.errors import ExchangeError
@@ -65,16 +66,30 @@ def test_the_three_files_are_there_and_nothing_else(folder):
     assert sorted(path.name for path in folder.iterdir()) == ["explanation.json", "report.html", "side-by-side.png"]
 
 
-def test_the_record_comes_back_but_for_the_folders_of_its_path(folder, explanation):
-    source = replace(explanation.image.source, path="effusion.dcm")
-    assert read(folder) == replace(explanation, image=replace(explanation.image, source=source))
+def test_the_record_comes_back_but_for_what_leads_to_the_patient(folder, explanation):
+    image = replace(
+        explanation.image,
+        source=replace(explanation.image.source, path="effusion.dcm"),
+        study_uid=read(folder).image.study_uid,
+    )
+    assert read(folder) == replace(explanation, image=image)
+
+
+def test_the_studys_uid_is_replaced_by_one_that_all_its_images_share(folder, explanation, radiograph, maps, tmp_path):
+    replaced = read(folder).image.study_uid
+    assert UID(replaced).is_valid
+    assert explanation.image.study_uid not in replaced
+    sibling = replace(explanation, image=replace(explanation.image, sha256="1" * 64))
+    assert read(write(sibling, radiograph, maps, tmp_path / "sibling")).image.study_uid == replaced
+    stranger = replace(explanation, image=replace(explanation.image, study_uid="2.25.99"))
+    assert read(write(stranger, radiograph, maps, tmp_path / "stranger")).image.study_uid != replaced
 
 
 def test_the_record_holds_what_the_manual_says(folder):
     record = json.loads((folder / "explanation.json").read_text())
     assert [finding["condition"] for finding in record["findings"]] == [condition.value for condition in CONDITIONS]
     assert {"condition", "state", "probability"} <= record["findings"][0].keys()
-    assert record["image"]["study_uid"] == "2.25.1234"
+    assert record["image"]["study_uid"].startswith("2.25.")
     for author in ("student", "teacher"):
         text = record[author]["text"]
         spans = [sentence["span"] for sentence in record[author]["sentences"]]
@@ -107,6 +122,7 @@ def test_the_patient_is_named_where_that_was_asked_for(explanation, radiograph, 
     assert "Doe, Jane · ID MRN-4711 · born 1950-01-02 · study of 2026-01-02" in (folder / "report.html").read_text()
     assert json.loads((folder / "patient.json").read_text())["id"] == "MRN-4711"
     assert read(folder).image.source.path == "/data/DOE_JANE/effusion.dcm"
+    assert read(folder).image.study_uid == explanation.image.study_uid
 
 
 def test_a_later_export_without_the_patient_removes_what_named_it(explanation, radiograph, maps, tmp_path):
