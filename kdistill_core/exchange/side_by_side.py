@@ -41,6 +41,7 @@ _OTHER_ORIGIN = " °"
 BODY = Style()
 QUIET = Style(size=15, color=INK.quiet)
 SMALL = Style(size=14, color=INK.quiet)
+WARNING = Style(size=16, color=INK.warning_ground)
 HEADING = Style(size=21, weight="bold")
 TITLE = Style(size=28, weight="bold")
 NOTICE = Style(size=19, color=INK.warning_text, weight="bold")
@@ -184,14 +185,14 @@ def _footer(explanation: Explanation, width: float) -> list[_Line]:
         f"Marks: {legend}",
         *[f"° {origin}" for origin in sorted({p.origin for p in teacher_passages(explanation) if p.origin})],
         *([f"Compared by: {explanation.comparison.method}"] if explanation.comparison.method else []),
-        *explanation.warnings,
         "Bars show calibrated probabilities; the upright line is the threshold from which a finding is called present "
         "(No Finding: only where nothing else is); implied: present because a more specific finding is.",
         f"Student {model_line(provenance) or 'unnamed'}, weights sha256 {provenance.weights_sha256 or 'unknown'}",
         f"K-Distill {provenance.software_version} · {provenance.created} · {provenance.device} "
         f"{provenance.precision} · seed {provenance.seed}",
     ]
-    return [_Line(line, SMALL) for text in texts for line in wrapped(text, width, SMALL)]
+    warnings = [_Line(line, WARNING) for text in explanation.warnings for line in wrapped(text, width, WARNING)]
+    return warnings + [_Line(line, SMALL) for text in texts for line in wrapped(text, width, SMALL)]
 
 
 def _height(lines: list[_Line]) -> float:
