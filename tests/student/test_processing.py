@@ -19,7 +19,6 @@ from kdistill_core.student.decisions import findings, most_specific
 from kdistill_core.student.loading import load_student, weights_sha256
 from kdistill_core.student.tiny import save_tiny_student, tiny_student
 from kdistill_core.student.tokenizer import train_tokenizer
-from kdistill_core.student.writing import spell
 
 
 @pytest.fixture(name="processor", scope="module")
@@ -68,22 +67,6 @@ def test_the_tokenizer_gives_every_text_back(text: str) -> None:
     tokenizer = train_tokenizer(["No abnormality is seen.", "There is edema."], 280)
     assert len(tokenizer) <= 280
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
-
-
-def test_every_token_knows_its_characters() -> None:
-    tokenizer = train_tokenizer(["There is a left pleural effusion."] * 3, 300)
-    text = "There is a left  pleural effusion, naïve."
-    ids = [0, *tokenizer.encode(text, add_special_tokens=False), 1]
-    spelled, tokens = spell(tokenizer, ids, [-0.5] * len(ids))
-    assert spelled == text
-    assert "".join(text[token.span.start : token.span.end] for token in tokens) == text.replace(" ", "")
-    for token in tokens:
-        assert text[token.span.start : token.span.end].strip() == text[token.span.start : token.span.end] != ""
-        assert token.log_probability == -0.5
-        if "ï" not in text[token.span.start : token.span.end]:
-            assert tokenizer.decode([token.id]).strip() == text[token.span.start : token.span.end]
-    ends = [token.span.end for token in tokens]
-    assert ends == sorted(set(ends))
 
 
 def test_findings_follow_calibration_threshold_and_hierarchy() -> None:
