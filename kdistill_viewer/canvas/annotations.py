@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kdistill_core.exchange.presentation import METHOD_NAMES
 from kdistill_core.records import (
     Explanation,
     Patient,
@@ -18,6 +19,9 @@ from kdistill_core.records import (
 NOTICE = Explanation.notice
 
 _AGE_UNITS = {"Y": "y", "M": "mo", "W": "wk", "D": "d"}
+_OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
+_FRONTAL_VIEWS = {"PA", "AP"}
+_UNITS = {"Y": "y", "M": "mo", "W": "wk", "D": "d"}
 _OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
 _FRONTAL_VIEWS = {"PA", "AP"}
 # What a method is called in the literature; one without an entry is shown by its own name.
@@ -145,7 +149,7 @@ def overlay_lines(saliency: SaliencyMap, target_text: str = "") -> tuple[str, ..
 
 def method_title(name: str) -> str:
     """Return what a saliency method is called in the literature, or its own name."""
-    return _METHODS.get(name, name)
+    return METHOD_NAMES.get(name, name)
 
 
 def _target(saliency: SaliencyMap) -> str:
