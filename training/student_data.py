@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdistill_core.conditions import State
-from kdistill_core.datasets import DatasetError, LabeledImage, Split
+from kdistill_core.datasets import DatasetError, Split
 from kdistill_core.datasets import nih as nih_set
 from kdistill_core.datasets.cache import PixelCache
 from kdistill_core.datasets.nih import read_nih
 from kdistill_core.datasets.prepared import PHANTOM, prepare_images, prepare_phantoms
 from kdistill_core.distillation.batches import condition_codes
+from kdistill_core.records import Study
 from kdistill_core.serialization import RecordError, from_json, to_json
 
 NIH = nih_set.NAME
@@ -88,19 +89,17 @@ def prepare(settings: DataSettings, split: Split, size: int) -> dict[str, PixelC
     return sets
 
 
-def nih_images(settings: DataSettings, split: Split) -> list[LabeledImage]:
+def nih_images(settings: DataSettings, split: Split) -> list[Study]:
     """Return the NIH images of ``split``, each once; training leaves out those of which nothing of the 14 is said."""
-    found: dict[str, LabeledImage] = {}
+    found: dict[str, Study] = {}
     for part in settings.nih:
-        for image in read_nih(part.images, part.table):
-            if image.study.split == split:
-                found.setdefault(image.study.id, image)
+        for study in read_nih(part.images, part.table):
+            if study.split == split:
+                found.setdefault(study.id, study)
     if split is not Split.TRAIN:
         return list(found.values())
     # A rationale of "no abnormality" would be wrong for an image whose one label (a hernia) has no counterpart.
-    return [
-        image for image in found.values() if any(finding.state is State.POSITIVE for finding in image.study.findings)
-    ]
+    return [study for study in found.values() if any(finding.state is State.POSITIVE for finding in study.findings)]
 
 
 def labels_of(cache: PixelCache) -> NDArray[np.float32]:

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kdistill_core.conditions import CONDITIONS, Condition, Source, State, condition_named, spellings
-from kdistill_core.datasets.contract import DatasetError, LabeledImage
+from kdistill_core.datasets.contract import DatasetError
 from kdistill_core.datasets.splits import split_of
 from kdistill_core.labeling import with_implied
-from kdistill_core.records import Finding, ImageSource, Patient, Study
+from kdistill_core.records import Finding, ImageSource, Patient, Study, StudyImage
 
 NAME = "nih"
 KNOWN_CONDITIONS: tuple[Condition, ...] = tuple(
@@ -25,8 +25,8 @@ _UNMAPPED = frozenset({"emphysema", "fibrosis", "hernia"})
 _COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender", "View Position")
 
 
-def read_nih(images: Path, table: Path) -> tuple[LabeledImage, ...]:
-    """Return the images of ``table`` (``Data_Entry_2017.csv`` or a part of it) that lie in the folder ``images``.
+def read_nih(images: Path, table: Path) -> tuple[Study, ...]:
+    """Return a study for each image of ``table`` (``Data_Entry_2017.csv`` or a part of it) that lies in ``images``.
 
     A file may be JPEG though the table says PNG. Raises DatasetError.
     """
@@ -39,11 +39,7 @@ def read_nih(images: Path, table: Path) -> tuple[LabeledImage, ...]:
     if missing:
         raise DatasetError(f"{table} has no column {missing[0]!r}.", "Give NIH's Data_Entry_2017.csv.")
     files = {path.stem: path for path in images.iterdir()} if images.is_dir() else {}
-    found = [
-        LabeledImage(ImageSource(str(files[stem])), _study(row, stem))
-        for row in rows
-        if (stem := Path(row["Image Index"]).stem) in files
-    ]
+    found = [_study(row, files[stem]) for row in rows if (stem := Path(row["Image Index"]).stem) in files]
     if not found:
         raise DatasetError(f"No image that {table} names lies in {images}.", "Give the folder of the images.")
     return tuple(found)
@@ -72,11 +68,13 @@ def findings_of(labels: Iterable[str]) -> tuple[Finding, ...]:
     )
 
 
-def _study(row: dict[str, str], stem: str) -> Study:
+def _study(row: dict[str, str], file: Path) -> Study:
+    stem = file.stem
     patient = row["Patient ID"].strip()
     return Study(
         id=f"{NAME}-{stem}",
         patient=Patient(id=patient, sex=row["Patient Gender"].strip(), age=_age(row["Patient Age"])),
+        images=(StudyImage(stem, ImageSource(str(file)), row["View Position"].strip()),),
         findings=findings_of(row["Finding Labels"].split("|")),
         split=split_of(NAME, patient).value,
     )

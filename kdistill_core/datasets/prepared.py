@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdistill_core.datasets.cache import PixelCache, Report, build_cache
-from kdistill_core.datasets.contract import LabeledImage
 from kdistill_core.imaging import read_radiograph
 from kdistill_core.imaging.model_input import preprocessing_sha256, to_model_input
 from kdistill_core.phantom import simulate
@@ -50,15 +49,15 @@ def prepare_phantoms(
 def prepare_images(
     root: Path,
     name: str,
-    images: Sequence[LabeledImage],
+    studies: Sequence[Study],
     size: int,
     *,
     workers: int = 1,
     report: Report | None = None,
 ) -> PixelCache:
-    """Return the images of a data set as model inputs of ``size`` pixels."""
+    """Return studies of one image each as model inputs of ``size`` pixels."""
     identity = {"name": name, "preprocessing": preprocessing_sha256(size)}
-    return build_cache(root, identity, list(images), partial(_image, size=size), size, workers, report)
+    return build_cache(root, identity, list(studies), partial(_image, size=size), size, workers, report)
 
 
 def _phantom(seed: int, *, side: int, size: int, split: str) -> tuple[NDArray[np.float32], Study]:
@@ -68,8 +67,8 @@ def _phantom(seed: int, *, side: int, size: int, split: str) -> tuple[NDArray[np
     return to_model_input(case.radiograph, size).pixels, study
 
 
-def _image(image: LabeledImage, *, size: int) -> tuple[NDArray[np.float32], Study]:
-    return to_model_input(read_radiograph(image.source), size).pixels, image.study
+def _image(study: Study, *, size: int) -> tuple[NDArray[np.float32], Study]:
+    return to_model_input(read_radiograph(study.images[0].source), size).pixels, study
 
 
 def _simulator_sha256() -> str:

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from kdistill_core.datasets.cache import CHUNK, build_cache
-from kdistill_core.datasets.contract import LabeledImage
 from kdistill_core.datasets.prepared import prepare_images, prepare_phantoms
 from kdistill_core.imaging import read_radiograph
 from kdistill_core.imaging.model_input import to_model_input
 from kdistill_core.phantom import simulate
-from kdistill_core.records import ImageSource, Patient, Study
+from kdistill_core.records import ImageSource, Patient, Study, StudyImage
 
 
 def gray(item: int) -> tuple[np.ndarray, Study]:
@@ -65,8 +64,8 @@ def test_phantoms_are_the_simulators_with_their_truth_and_without_their_reports(
 @pytest.mark.real_data
 def test_real_images_go_through_the_model_input(shared_data: Path, tmp_path: Path) -> None:
     path = sorted((shared_data / "images" / "nih" / "512").glob("*.jpg"))[0]
-    image = LabeledImage(ImageSource(str(path)), Study(id="one", findings=()))
-    cache = prepare_images(tmp_path, "nih-test", [image], 96)
+    study = Study(id="one", images=(StudyImage("one", ImageSource(str(path))),))
+    cache = prepare_images(tmp_path, "nih-test", [study], 96)
     expected = to_model_input(read_radiograph(path), 96).pixels
     assert np.abs(cache.pixels[0] / 255 - expected).max() <= 0.5 / 255 + 1e-6
-    assert cache.studies == (image.study,)
+    assert cache.studies == (study,)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from kdistill_core.conditions import CONDITIONS, Condition, State
-from kdistill_core.datasets import DatasetError, LabeledImage, Split, split_of
+from kdistill_core.datasets import DatasetError, Split, split_of
 from kdistill_core.datasets.nih import KNOWN_CONDITIONS, findings_of, read_nih
 from kdistill_core.datasets.splits import Shares
 
@@ -73,11 +73,12 @@ def test_images_are_found_by_stem_and_carry_their_patient(tmp_path: Path) -> Non
         ["00000001_000.png", "Effusion", "1", "057Y", "F", "PA"],
         ["00000002_000.png", "Mass", "2", "80", "M", "AP"],
     ]
-    (image,) = read_nih(*write_set(tmp_path, rows, missing=1))
+    (study,) = read_nih(*write_set(tmp_path, rows, missing=1))
+    (image,) = study.images
     assert Path(image.source.path).name == "00000001_000.jpg"
-    assert image.study.patient.id == "1"
-    assert image.study.patient.age == "057Y"
-    assert image.study.radiographs == ()
+    assert study.patient.id == "1"
+    assert study.patient.age == "057Y"
+    assert image.view_position == "PA"
 
 
 def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -119,26 +120,26 @@ def test_patients_never_cross_between_the_two_parts_of_the_real_set(shared_data:
     parts = [read_nih(root / side, root / f"labels_{side}.csv") for side in ("512", "128")]
     assert [len(part) for part in parts] == [1307, 7427]
     of_patient: dict[str, set[str]] = {}
-    images: list[LabeledImage] = [image for part in parts for image in part]
-    for image in images:
-        of_patient.setdefault(image.study.patient.id, set()).add(image.study.split)
+    studies = [study for part in parts for study in part]
+    for study in studies:
+        of_patient.setdefault(study.patient.id, set()).add(study.split)
     assert all(len(splits) == 1 for splits in of_patient.values())
-    share = sum(image.study.split == Split.TEST for image in images) / len(images)
+    share = sum(study.split == Split.TEST for study in studies) / len(studies)
     assert 0.12 < share < 0.22
 
 
 @pytest.mark.real_data
 def test_the_real_labels_are_counted_as_a_plain_reading_of_the_table_counts_them(shared_data: Path) -> None:
     root = shared_data / "images" / "nih"
-    images = read_nih(root / "512", root / "labels_512.csv")
+    studies = read_nih(root / "512", root / "labels_512.csv")
     with (root / "labels_512.csv").open(newline="") as stream:
         rows = [row["Finding Labels"].split("|") for row in csv.DictReader(stream)]
 
     def positives(condition: Condition) -> int:
         return sum(
             finding.state is State.POSITIVE
-            for image in images
-            for finding in image.study.findings
+            for study in studies
+            for finding in study.findings
             if finding.condition is condition
         )
 
