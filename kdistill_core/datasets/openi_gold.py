@@ -1,8 +1,8 @@
 """The gold labels of Open-i: 14 NIH conditions that NCBI coded from the MeSH terms of each report.
 
 The table came with NegBio (Peng et al., AMIA Informatics Summit 2018). Of its 14 conditions, 11 have a counterpart
-among ours, two of them (Mass and Nodule) the same one. Its column ``normal`` stays out: it says that MeSH called the study normal,
-which is stricter than that none of the 14 is named (No Finding).
+among ours, two of them (Mass and Nodule) the same one. Its column ``normal`` stays out: it says that MeSH called the
+study normal, which is stricter than that none of the 14 is named (No Finding).
 """
 
 from __future__ import annotations
