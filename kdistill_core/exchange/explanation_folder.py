@@ -14,6 +14,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from kdistill_core.exchange.errors import ExchangeError
 from kdistill_core.exchange.pictures import png
+from kdistill_core.imaging.identification import patient_line
 from kdistill_core.records import Explanation, ImageSource, Radiograph, SaliencyMap
 from kdistill_core.serialization import from_json, to_json
 
@@ -89,22 +90,6 @@ def read(folder: Path | str) -> Explanation:
             f"{path} cannot be read: {error.strerror}.", "Choose a folder of an explanation."
         ) from error
     return from_json(text, Explanation)
-
-
-def patient_line(radiograph: Radiograph) -> str:
-    """Return name, id, birth date and study date in one line, as far as the file gives them."""
-    patient = radiograph.patient
-    parts = (
-        patient.name.replace("^", ", ", 1).replace("^", " ").strip(", "),
-        f"ID {patient.id}" if patient.id else "",
-        f"born {_date(patient.birth_date)}" if patient.birth_date else "",
-        f"study of {_date(radiograph.study_date)}" if radiograph.study_date else "",
-    )
-    return " · ".join(part for part in parts if part) or "The file names no patient"
-
-
-def _date(text: str) -> str:
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdigit() else text
 
 
 def _withheld(explanation: Explanation) -> Explanation:

@@ -14,7 +14,6 @@ from kdistill_core.records import (
     ImageSummary,
     Match,
     Provenance,
-    Radiograph,
     Rationale,
     RationaleAuthor,
     SaliencyMap,
@@ -58,7 +57,7 @@ STATE_WORDS: dict[State, str] = {
     State.POSITIVE: "present",
     State.NEGATIVE: "absent",
     State.UNCERTAIN: "uncertain",
-    State.BLANK: "not stated",
+    State.BLANK: "not assessed",
 }
 
 
@@ -174,13 +173,6 @@ def probability_text(probability: float) -> str:
     if probability > 0.99:
         return "> 0.99"
     return "< 0.01" if probability < 0.01 else f"{probability:.2f}"
-
-
-def side_marks(radiograph: Radiograph) -> tuple[str, str] | None:
-    """Return the patient's sides at the left and right of the picture, or None where the file does not say."""
-    if radiograph.patient_orientation is None:
-        return None
-    return {"L": ("R", "L"), "R": ("L", "R")}.get(radiograph.patient_orientation[0][:1])
 
 
 def target_line(target: SaliencyTarget, rationale: Rationale) -> str:

@@ -16,12 +16,12 @@ from kdistill_core.exchange.presentation import (
     method_line,
     probability_text,
     said_of,
-    side_marks,
     state_word,
     student_passages,
     target_line,
     teacher_passages,
 )
+from kdistill_core.imaging.identification import side_markers
 from kdistill_core.records import Explanation, Finding, Radiograph, Rationale, SaliencyMap, TargetKind
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def render_page(
             "url": data_url(gray),
             "rows": gray.shape[0],
             "columns": gray.shape[1],
-            "sides": side_marks(radiograph),
+            "sides": side_markers(radiograph),
         },
         overlays=[_overlay(saliency_map, explanation) for saliency_map in maps],
         color_bar=_color_bar(),

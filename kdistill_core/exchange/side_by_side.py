@@ -23,19 +23,21 @@ from kdistill_core.exchange.presentation import (
     method_line,
     model_line,
     probability_text,
-    side_marks,
     state_word,
     student_passages,
     target_line,
     teacher_passages,
 )
-from kdistill_core.exchange.sheet import INK, Sheet, Style, fitting, wrapped
+from kdistill_core.exchange.sheet import INK, Sheet, Style, fitting, text_width, wrapped
+from kdistill_core.imaging.identification import side_markers
 from kdistill_core.records import Explanation, Finding, Radiograph, Rationale, SaliencyMap, Verdict
 
 WIDTH = 1920
 MARGIN = 32
 PICTURE_BOX = (590, 620)  # width, height of the box a picture is fitted into
 _BAR_WIDTH = 16
+_MARKER = 32  # side of the box behind a side marker
+_MARKER_STYLE = Style(size=22, color=INK.warning_ground, weight="bold")
 _OTHER_ORIGIN = " °"
 
 BODY = Style()
@@ -106,7 +108,7 @@ def _pictures(
     left, second = MARGIN, MARGIN + PICTURE_BOX[0] + 24
     sheet.text(left, top, "Image", HEADING)
     sheet.picture(left, top + 40, width, height, gray)
-    _side_marks(sheet, left, top + 40, width, radiograph)
+    _side_markers(sheet, left, top + 40, (width, height), radiograph)
     if not maps:
         sheet.text(second, top, "No overlay was computed", HEADING)
         return
@@ -114,7 +116,7 @@ def _pictures(
     title = f"{target_line(shown.target, explanation.student)} · {method_line(shown)}"
     sheet.text(second, top, title, fitting(title, PICTURE_BOX[0] + 60, HEADING))
     sheet.picture(second, top + 40, width, height, blended(gray, overlay(shown.values, *gray.shape)))
-    _side_marks(sheet, second, top + 40, width, radiograph)
+    _side_markers(sheet, second, top + 40, (width, height), radiograph)
     _color_bar(sheet, second + width + 12, top + 40, height)
     if shown.note:
         for line, text in enumerate(wrapped(shown.note, width, SMALL)):
@@ -126,13 +128,25 @@ def _fitted(columns: int, rows: int) -> tuple[float, float]:
     return columns * scale, rows * scale
 
 
-def _side_marks(sheet: Sheet, left: float, top: float, width: float, radiograph: Radiograph) -> None:
-    sides = side_marks(radiograph)
-    if sides is None:
-        return
-    for side, x in ((sides[0], left + 8), (sides[1], left + width - 40)):
-        sheet.box(x, top + 8, 32, 32, INK.ground)
-        sheet.text(x + 16, top + 12, side, Style(size=22, color=INK.warning_ground, weight="bold"), anchor="center")
+def _side_markers(sheet: Sheet, left: float, top: float, size: tuple[float, float], radiograph: Radiograph) -> None:
+    """Write the patient's sides over the picture of ``size`` (width, height), and what has to be said of them."""
+    width, height = size
+    markers = side_markers(radiograph)
+    middle = left + (width - _MARKER) / 2
+    places = (
+        (markers.left, left + 8, top + 8),
+        (markers.right, left + width - _MARKER - 8, top + 8),
+        (markers.top, middle, top + 8),
+        (markers.bottom, middle, top + height - _MARKER - 8),
+    )
+    for letter, x, y in places:
+        if letter:
+            sheet.box(x, y, _MARKER, _MARKER, INK.ground)
+            sheet.text(x + _MARKER / 2, y + 4, letter, _MARKER_STYLE, anchor="center")
+    if markers.note:
+        y = top + 8 + (_MARKER + 4 if markers.left else 0)
+        sheet.box(left + 8, y, text_width(markers.note, SMALL) + 8, 20, INK.ground)
+        sheet.text(left + 12, y + 2, markers.note, SMALL)
 
 
 def _color_bar(sheet: Sheet, left: float, top: float, height: float) -> None:

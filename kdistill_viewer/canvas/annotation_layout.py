@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from kdistill_viewer.canvas.annotations import NOTICE, ScaleBar, SideMarkers
+from kdistill_core.imaging.identification import SideMarkers
+from kdistill_viewer.canvas.annotations import NOTICE, ScaleBar
 from kdistill_viewer.canvas.rendering import as_image
 from kdistill_viewer.canvas.text import StyledLine, TextBlock, text_block
 from kdistill_viewer.theme import tokens

@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
 
+from kdistill_core.imaging.identification import patient_lines, side_markers
 from kdistill_core.records import Radiograph, SaliencyMap, Window
 from kdistill_viewer.canvas.annotation_layout import (
     Annotations,
@@ -21,9 +22,7 @@ from kdistill_viewer.canvas.annotations import (
     acquisition_lines,
     display_lines,
     overlay_lines,
-    patient_lines,
     scale_bar,
-    side_markers,
 )
 from kdistill_viewer.canvas.overlay import OverlayStyle, bar_colors
 from kdistill_viewer.canvas.rendering import NEAREST_FROM_ZOOM, ImageLayer, OverlayLayer

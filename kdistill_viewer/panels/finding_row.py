@@ -7,17 +7,12 @@ from PySide6.QtGui import QColor, QPainter, QPalette, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from kdistill_core.conditions import State
+from kdistill_core.exchange.presentation import STATE_WORDS, state_word
 from kdistill_core.records import Finding
 from kdistill_viewer.theme import tokens
 
 FINDING_ROLE = int(Qt.ItemDataRole.UserRole)
 
-STATE_WORDS = {
-    State.POSITIVE: "present",
-    State.UNCERTAIN: "uncertain",
-    State.NEGATIVE: "absent",
-    State.BLANK: "not assessed",
-}
 _STATE_COLORS = {
     State.POSITIVE: tokens.WARNING,
     State.UNCERTAIN: tokens.TEXT,
@@ -26,13 +21,8 @@ _STATE_COLORS = {
 }
 _PADDING = 8
 _WIDEST_NAME = "Enlarged Cardiomediastinum"
-_WIDEST_STATE = "not assessed"
+_WIDEST_STATE = max(STATE_WORDS.values(), key=len)
 _WIDEST_NUMBER = "> 99 %"
-
-
-def state_word(finding: Finding) -> str:
-    """Return what the student calls a finding, in one or two words."""
-    return "implied" if finding.implied else STATE_WORDS[finding.state]
 
 
 def percent(probability: float) -> str:

@@ -16,7 +16,7 @@ from pydicom.uid import UID
 
 from kdistill_core.conditions import CONDITIONS
 from kdistill_core.exchange.errors import ExchangeError
-from kdistill_core.exchange.explanation_folder import Identity, patient_line, read, write
+from kdistill_core.exchange.explanation_folder import Identity, read, write
 from kdistill_core.records import Patient, Sentence, Span
 from kdistill_core.serialization import RecordError
 
@@ -129,10 +129,6 @@ def test_a_later_export_without_the_patient_removes_what_named_it(explanation, r
     write(explanation, radiograph, maps, tmp_path, identity=Identity.SHOWN)
     write(explanation, radiograph, maps, tmp_path)
     assert not (tmp_path / "patient.json").exists()
-
-
-def test_a_file_without_patient_is_said_to_have_none(radiograph):
-    assert patient_line(replace(radiograph, patient=Patient(), study_date="")) == "The file names no patient"
 
 
 def test_the_page_needs_nothing_from_anywhere(folder):

@@ -15,7 +15,6 @@ from kdistill_core.exchange.presentation import (
     method_line,
     probability_text,
     said_of,
-    side_marks,
     student_passages,
     target_line,
     teacher_passages,
@@ -91,15 +90,6 @@ def test_a_knowledge_base_text_claims_no_language_model(explanation):
     line = author_line(replace(explanation.teacher, author=RationaleAuthor.KNOWLEDGE))
     assert "not written by a language model" in line
     assert "SmolLM2" not in line
-
-
-@pytest.mark.parametrize(
-    ("orientation", "marks"),
-    [(("L", "F"), ("R", "L")), (("R", "F"), ("L", "R")), (("A", "F"), None), (("LP", "F"), ("R", "L")), (None, None)],
-)
-def test_the_patients_left_is_marked_where_the_file_says_it_is_and_never_guessed(radiograph, orientation, marks):
-    # The first value names the side of the patient that columns run towards (DICOM PS3.3 C.7.6.1.1.1).
-    assert side_marks(replace(radiograph, patient_orientation=orientation)) == marks
 
 
 @pytest.mark.parametrize(

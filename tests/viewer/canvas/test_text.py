@@ -8,6 +8,7 @@ import pytest
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter
 
+from kdistill_core.imaging.identification import SideMarkers as Markers
 from kdistill_core.records import Spacing, SpacingSource, Window
 from kdistill_viewer.canvas import text
 from kdistill_viewer.canvas.annotation_layout import (
@@ -18,7 +19,6 @@ from kdistill_viewer.canvas.annotation_layout import (
     paint_message,
 )
 from kdistill_viewer.canvas.annotations import NOTICE, display_lines, scale_bar
-from kdistill_viewer.canvas.annotations import SideMarkers as Markers
 from kdistill_viewer.canvas.overlay import OverlayStyle, bar_colors
 from kdistill_viewer.canvas.text import StyledLine, broken_text, paint_outlined, text_block
 
