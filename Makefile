@@ -47,7 +47,7 @@ outcomes: setup ## Run `kdistill explain` on files of every kind and write docs/
 	$(BIN)/python tools/explain_outcomes.py
 
 pictures: setup ## Make the manual's pictures again, but for the phantoms
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python docs/tools/viewer_screenshots.py --out docs/images
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python tools/viewer_screenshots.py --out docs/images
 	$(BIN)/kdistill demo --out demo-output --no-viewer
 	cp demo-output/side-by-side.png docs/images/
 

@@ -1,6 +1,6 @@
 """Makes the manual's pictures of the viewer: opens a case in the real window, with the real models, and saves it.
 
-    xvfb-run -s "-screen 0 1600x1000x24" python docs/tools/viewer_screenshots.py --out docs/images
+    xvfb-run -s "-screen 0 1600x1000x24" python tools/viewer_screenshots.py --out docs/images
 
 Three pictures: the case as it comes up, the overlay of one word, and the comparison with one sentence pointed at.
 """
