@@ -1,0 +1,214 @@
+"""F1 of what generated reports say of the conditions, against labels; with CheXbert as the labeler, CheXbert F1.
+
+Smit et al., EMNLP 2020. Published figures differ in three choices that are spelled out here: which states count as
+present (:class:`Convention`, both are computed), what a blank label of the truth means (:class:`BlankTruth`), and which
+conditions are averaged over (:data:`SUBSETS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdistill_core.condition_table import ConditionTable
+from kdistill_core.conditions import CONDITIONS, FIVE_CONDITIONS, Condition
+from kdistill_core.evaluation.errors import EvaluationError
+from kdistill_core.evaluation.measures import Floats, Measure, divide, ratio
+from kdistill_core.evaluation.scores import Convention, Score
+
+PRECISION, RECALL, F1 = "text precision", "text recall", "text F1"
+METRICS = (PRECISION, RECALL, F1)
+
+
+class BlankTruth(StrEnum):
+    """What a blank label of the truth means."""
+
+    NEGATIVE = "a blank label counts as absent"  # read from a report: what is not said is not there, as in CheXbert F1
+    UNKNOWN = "blank labels are left out"  # given by a data set that labels some conditions or cases only
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Conditions to average over."""
+
+    name: str
+    conditions: tuple[Condition, ...]
+
+
+# No Finding and Lung Opacity are frequent and follow from other conditions, which flatters the micro average.
+_FOLLOWING = (Condition.NO_FINDING, Condition.LUNG_OPACITY)
+SUBSETS = (
+    Subset("14", CONDITIONS),
+    Subset("5", FIVE_CONDITIONS),
+    Subset(
+        "12 (without No Finding and Lung Opacity)",
+        tuple(condition for condition in CONDITIONS if condition not in _FOLLOWING),
+    ),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Hits, false alarms and misses of every case.
+
+    conditions: of the columns. counts: float64 [n, K, 3], zeros where the truth is unknown. known, present: bool
+    [n, K], of the truth.
+    """
+
+    conditions: tuple[Condition, ...]
+    counts: Floats
+    known: NDArray[np.bool_]
+    present: NDArray[np.bool_]
+
+    def select(self, conditions: tuple[Condition, ...]) -> Tally:
+        """Return the columns of those of ``conditions`` that the truth labels in some case."""
+        labeled = [at for at, condition in enumerate(self.conditions) if self.known[:, at].any()]
+        at = [index for condition in conditions for index in labeled if self.conditions[index] is condition]
+        names = tuple(self.conditions[index] for index in at)
+        return Tally(names, self.counts[:, at], self.known[:, at], self.present[:, at])
+
+
+def is_present(labels: Floats, convention: Convention) -> NDArray[np.bool_]:
+    """Return which labels (1, 0, -1, NaN) say that a condition is present; blank never does."""
+    return (labels == 1) | ((labels == -1) & (convention is Convention.POSITIVE_AND_UNCERTAIN))
+
+
+def tally(truth: ConditionTable, said: ConditionTable, convention: Convention, blank_truth: BlankTruth) -> Tally:
+    """Count every case and condition of ``truth``, matched with ``said`` by name.
+
+    A blank in ``said`` is a condition that the text does not name. Raises ConditionTableError for a case or a condition
+    that ``said`` lacks, EvaluationError for a value that is no label.
+    """
+    said = said.select(truth.conditions).rows(truth.ids)
+    _refuse_other_than_labels(truth)
+    _refuse_other_than_labels(said)
+    there, named = is_present(truth.values, convention), is_present(said.values, convention)
+    known = ~np.isnan(truth.values) if blank_truth is BlankTruth.UNKNOWN else np.ones(there.shape, dtype=bool)
+    counts = np.stack([there & named, ~there & named, there & ~named], axis=-1) & known[..., None]
+    return Tally(truth.conditions, counts.astype(np.float64), known, there & known)
+
+
+def rates(sums: Floats) -> Floats:
+    """Return precision, recall and F1 [..., 3] of hits, false alarms and misses [..., 3]; NaN for 0 / 0."""
+    hits, alarms, misses = sums[..., 0], sums[..., 1], sums[..., 2]
+    return np.stack(
+        [divide(hits, hits + alarms), divide(hits, hits + misses), divide(2 * hits, 2 * hits + alarms + misses)],
+        axis=-1,
+    )
+
+
+def f1_measures(
+    truth: ConditionTable, said: ConditionTable, blank_truth: BlankTruth, labeler: str
+) -> tuple[Measure, ...]:
+    """Return precision, recall and F1 per condition, and micro, macro and per case over each subset, twice.
+
+    Once in each convention. Micro pools the counts of the conditions. Macro is the mean over conditions; one that is neither present nor said
+    counts 0, as in scikit-learn. Per case is the mean over cases of the figure for the case's two sets of conditions;
+    two empty sets count 0, as in scikit-learn. Conditions that the truth never labels are left out of every average and
+    named. Raises as :func:`tally`.
+    """
+    measures: list[Measure] = []
+    for convention in Convention:
+        counted = tally(truth, said, convention, blank_truth)
+        measures += _of_conditions(counted, convention, blank_truth, labeler)
+        for subset in SUBSETS:
+            measures += _of_subset(counted, subset, convention, blank_truth, labeler)
+    return tuple(measures)
+
+
+def _of_conditions(counted: Tally, convention: Convention, blank_truth: BlankTruth, labeler: str) -> list[Measure]:
+    measures = []
+    for condition in CONDITIONS:
+        own = counted.select((condition,))
+        cases, positive = int(own.known.sum()), int(own.present.sum())
+        note = str(blank_truth) if own.conditions else "the truth does not label this condition"
+        if own.conditions and not positive:
+            note += "; no case has it"
+        contributions = own.counts.reshape(len(own.counts), -1) if own.conditions else np.zeros((len(own.counts), 3))
+        for index, metric in enumerate(METRICS):
+            score = Score(
+                metric,
+                condition.value,
+                None,
+                cases,
+                positive=positive,
+                convention=convention,
+                labeler=labeler,
+                note=note,
+            )
+            measures.append(Measure(score, contributions, _rate(index)))
+    return measures
+
+
+def _of_subset(
+    counted: Tally, subset: Subset, convention: Convention, blank_truth: BlankTruth, labeler: str
+) -> list[Measure]:
+    own = counted.select(subset.conditions)
+    scored = own.known.any(axis=1)
+    over, note = _scope_and_note(subset, own, blank_truth)
+    pooled = own.counts.sum(1)
+    by_condition = own.counts.reshape(len(own.counts), -1)
+    by_case = np.nan_to_num(rates(pooled))
+    measures = []
+    for index, metric in enumerate(METRICS):
+        per_case = np.stack([by_case[:, index] * scored, scored.astype(np.float64)], axis=1)
+        for name, contributions, formula in (
+            ("micro", pooled, _rate(index)),
+            ("macro", by_condition, _mean_rate(index)),
+            ("per case", per_case, ratio),
+        ):
+            score = Score(
+                metric,
+                f"{name} over {over}",
+                None,
+                int(scored.sum()),
+                convention=convention,
+                labeler=labeler,
+                note=note,
+            )
+            measures.append(Measure(score, contributions, formula))
+    return measures
+
+
+def _scope_and_note(subset: Subset, own: Tally, blank_truth: BlankTruth) -> tuple[str, str]:
+    left_out = [condition.value for condition in subset.conditions if condition not in own.conditions]
+    unseen = [condition.value for at, condition in enumerate(own.conditions) if not own.counts[:, at].any()]
+    notes = [str(blank_truth)]
+    if left_out:
+        notes.append("left out, because the truth never labels them: " + ", ".join(left_out))
+    if unseen:
+        notes.append("neither present nor said in any case, counting 0 in macro: " + ", ".join(unseen))
+    over = f"{len(own.conditions)} of {subset.name}" if left_out else subset.name
+    return over, "; ".join(notes)
+
+
+def _rate(index: int) -> Callable[[Floats], Floats]:
+    def formula(sums: Floats) -> Floats:
+        return rates(sums)[..., index]
+
+    return formula
+
+
+def _mean_rate(index: int) -> Callable[[Floats], Floats]:
+    def formula(sums: Floats) -> Floats:
+        each = rates(sums.reshape(*sums.shape[:-1], -1, 3))[..., index]
+        if not each.shape[-1]:
+            return np.full(each.shape[:-1], np.nan)
+        return np.nan_to_num(each).mean(-1)
+
+    return formula
+
+
+def _refuse_other_than_labels(table: ConditionTable) -> None:
+    wrong = ~(np.isnan(table.values) | np.isin(table.values, (1.0, 0.0, -1.0)))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise EvaluationError(
+            f"Case {table.ids[row]!r} has the value {table.values[row, column]} for "
+            f"{table.conditions[column].value}, which is no label.",
+            "Labels are 1 (positive), 0 (negative), -1 (uncertain) and NaN (blank); threshold probabilities first.",
+        )
