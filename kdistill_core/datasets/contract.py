@@ -1,8 +1,8 @@
 """What every data set gives: studies, one at a time, and an account of the files they were made from.
 
-A data set's file in this package defines ``SOURCE``, a :class:`DataSource`: how to recognize the data set in a folder
-and how to open it. :mod:`kdistill_core.datasets.registry` lists them all. A reader leaves nothing out in silence: it
-yields every study that the tables name, and what does not fit together is noted in a :class:`Ledger`.
+A data set's file in this package defines ``SOURCES``, each a :class:`DataSource`: how to recognize a data set in a
+folder and how to open it. :mod:`kdistill_core.datasets.registry` lists them all. A reader leaves nothing out in
+silence: it yields every study that the tables name, and what does not fit together is noted in a :class:`Ledger`.
 """
 
 from __future__ import annotations
