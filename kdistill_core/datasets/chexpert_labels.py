@@ -1,0 +1,77 @@
+"""Labels as CheXpert's labeler writes them: a column for each of the 14 conditions, cells of 1, 0, -1 or nothing.
+
+MIMIC-CXR and CheXpert share the layout and order the columns differently, so columns are found by name. A study's 14
+labels are kept packed until they are asked for: hundreds of thousands of studies share a few thousand combinations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from kdistill_core.conditions import CONDITIONS, Condition, State, state_of_code
+from kdistill_core.records import Finding
+from kdistill_core.tables import Row, TableError
+
+LABEL_COLUMNS: tuple[str, ...] = tuple(condition.value for condition in CONDITIONS)
+
+_STATES = tuple(State)
+_ADVICE = "A label is 1 (positive), 0 (negative), -1 (uncertain) or an empty cell (not mentioned)."
+_CELLS = {
+    "": State.BLANK,
+    "1": State.POSITIVE,
+    "1.0": State.POSITIVE,
+    "0": State.NEGATIVE,
+    "0.0": State.NEGATIVE,
+    "-1": State.UNCERTAIN,
+    "-1.0": State.UNCERTAIN,
+}
+
+# One byte a condition, in the order of CONDITIONS: the place of its state in State.
+PackedLabels = bytes
+_PLACES = {cell: _STATES.index(state) for cell, state in _CELLS.items()}
+BLANK: PackedLabels = bytes([_STATES.index(State.BLANK)] * len(CONDITIONS))
+
+
+def pack_row(path: Path, row: Row) -> PackedLabels:
+    """Return the labels of a table's row, which has all of ``LABEL_COLUMNS``.
+
+    Raises TableError with file and line for a cell that is no label.
+    """
+    cells = row.cells
+    try:
+        return bytes([_PLACES[cells[name].strip()] for name in LABEL_COLUMNS])
+    except KeyError:
+        wrong = next(name for name in LABEL_COLUMNS if cells[name].strip() not in _PLACES)
+        raise TableError(
+            f"{path}, line {row.line}: {cells[wrong].strip()!r} is no label of {wrong}.", _ADVICE
+        ) from None
+
+
+def pack_record(path: Path, line: int, record: Mapping[str, object]) -> PackedLabels:
+    """Return the labels of a JSON object that holds a number or null for each of the 14.
+
+    Raises TableError with file and line for a condition that is missing and for a value that is no label.
+    """
+    return bytes([_STATES.index(_state(path, line, record, condition)) for condition in CONDITIONS])
+
+
+def _state(path: Path, line: int, record: Mapping[str, object], condition: Condition) -> State:
+    if condition.value not in record:
+        raise TableError(
+            f"{path}, line {line}: there is no label of {condition.value}.", "Give all 14 conditions in every line."
+        )
+    value = record[condition.value]
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TableError(f"{path}, line {line}: {value!r} is no label of {condition.value}.", _ADVICE)
+    try:
+        return state_of_code(value)
+    except ValueError as error:
+        raise TableError(f"{path}, line {line}: {value!r} is no label of {condition.value}.", _ADVICE) from error
+
+
+@cache
+def unpack(labels: PackedLabels) -> tuple[Finding, ...]:
+    """Return the 14 findings in the order of ``CONDITIONS``."""
+    return tuple(Finding(condition, _STATES[place]) for condition, place in zip(CONDITIONS, labels, strict=True))
