@@ -13,6 +13,7 @@ from kdistill_core.conditions import CONDITIONS, Condition, State
 from kdistill_core.datasets import DatasetError, Split, split_of
 from kdistill_core.datasets.nih import KNOWN_CONDITIONS, findings_of, read_nih
 from kdistill_core.datasets.splits import Shares
+from kdistill_core.tables import TableError
 
 HEADER = ["Image Index", "Finding Labels", "Patient ID", "Patient Age", "Patient Gender", "View Position"]
 
@@ -84,9 +85,9 @@ def test_images_are_found_by_stem_and_carry_their_patient(tmp_path: Path) -> Non
 def test_a_table_of_something_else_is_refused(tmp_path: Path) -> None:
     images, table = write_set(tmp_path, [])
     table.write_text("a,b\n1,2\n")
-    with pytest.raises(DatasetError, match="Image Index"):
+    with pytest.raises(TableError, match="Image Index"):
         read_nih(images, table)
-    with pytest.raises(DatasetError, match=r"nowhere\.csv"):
+    with pytest.raises(TableError, match=r"nowhere\.csv"):
         read_nih(images, tmp_path / "nowhere.csv")
 
 
