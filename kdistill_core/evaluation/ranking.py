@@ -7,10 +7,14 @@ better throughout.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.stats import rankdata
 
+from kdistill_core.evaluation.comparison import Pair
 from kdistill_core.evaluation.resampling import SumStatistic
 
 Sums = NDArray[np.float64]
@@ -32,6 +36,29 @@ def average_precision_statistic(scores: NDArray[np.floating], labels: NDArray[np
     ``average_precision_score`` with case weights.
     """
     return SumStatistic(_ranked(scores, labels), _average_precision)
+
+
+def paired_ranking(
+    build: Callable[[NDArray[np.floating], NDArray[np.floating]], SumStatistic],
+    first: NDArray[np.floating],
+    second: NDArray[np.floating],
+    labels: NDArray[np.floating],
+) -> Pair:
+    """Return ``build``'s score of two models on the same labels, as functions of the same sums.
+
+    build: :func:`auc_statistic` or :func:`average_precision_statistic`. first, second, labels: of one shape. Each
+    model's scores are replaced by their ranks, on which alone these scores depend: otherwise swapping the scores of
+    two models of different scale would spoil both rankings (Bandos et al., Statistics in Medicine 2005).
+    """
+    known = ~np.isnan(labels)
+    ranks = np.zeros((2, *labels.shape))
+    ranks[0][known], ranks[1][known] = rankdata(first[known]), rankdata(second[known])
+    both = build(ranks.reshape(-1, *labels.shape[1:]), np.concatenate([labels, labels]))
+    cases = len(labels)
+    return Pair(
+        SumStatistic(csr_array(both.summands[:, :cases]), both.finish),
+        SumStatistic(csr_array(both.summands[:, cases:]), both.finish),
+    )
 
 
 def _ranked(scores: NDArray[np.floating], labels: NDArray[np.floating]) -> csr_array:
