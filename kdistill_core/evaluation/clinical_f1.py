@@ -14,14 +14,16 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from kdistill_core.condition_table import ConditionTable
+from kdistill_core.condition_table import ConditionTable, align
 from kdistill_core.conditions import CONDITIONS, FIVE_CONDITIONS, Condition
-from kdistill_core.evaluation.errors import EvaluationError
+from kdistill_core.evaluation.label_policy import UncertainPolicy, resolve_uncertain
 from kdistill_core.evaluation.measures import Floats, Measure, divide, ratio
 from kdistill_core.evaluation.scores import Convention, Score
 
 PRECISION, RECALL, F1 = "text precision", "text recall", "text F1"
 METRICS = (PRECISION, RECALL, F1)
+
+_UNCERTAIN = {policy.convention: policy for policy in UncertainPolicy if policy.convention is not None}
 
 
 class BlankTruth(StrEnum):
@@ -72,23 +74,17 @@ class Tally:
         return Tally(names, self.counts[:, at], self.known[:, at], self.present[:, at])
 
 
-def is_present(labels: Floats, convention: Convention) -> NDArray[np.bool_]:
-    """Return which labels (1, 0, -1, NaN) say that a condition is present; blank never does."""
-    return (labels == 1) | ((labels == -1) & (convention is Convention.POSITIVE_AND_UNCERTAIN))
-
-
 def tally(truth: ConditionTable, said: ConditionTable, convention: Convention, blank_truth: BlankTruth) -> Tally:
     """Count every case and condition of ``truth``, matched with ``said`` by name.
 
     A blank in ``said`` is a condition that the text does not name. Raises ConditionTableError for a case or a condition
     that ``said`` lacks, EvaluationError for a value that is no label.
     """
-    said = said.select(truth.conditions).rows(truth.ids)
-    _refuse_other_than_labels(truth)
-    _refuse_other_than_labels(said)
-    there, named = is_present(truth.values, convention), is_present(said.values, convention)
-    known = ~np.isnan(truth.values) if blank_truth is BlankTruth.UNKNOWN else np.ones(there.shape, dtype=bool)
-    counts = np.stack([there & named, ~there & named, there & ~named], axis=-1) & known[..., None]
+    uncertain = _UNCERTAIN[convention]
+    labels, named = align(resolve_uncertain(truth, uncertain), resolve_uncertain(said, uncertain))
+    there, stated = labels.values == 1, named.values == 1
+    known = ~np.isnan(labels.values) if blank_truth is BlankTruth.UNKNOWN else np.ones(there.shape, dtype=bool)
+    counts = np.stack([there & stated, ~there & stated, there & ~stated], axis=-1) & known[..., None]
     return Tally(truth.conditions, counts.astype(np.float64), known, there & known)
 
 
@@ -104,12 +100,12 @@ def rates(sums: Floats) -> Floats:
 def f1_measures(
     truth: ConditionTable, said: ConditionTable, blank_truth: BlankTruth, labeler: str
 ) -> tuple[Measure, ...]:
-    """Return precision, recall and F1 per condition, and micro, macro and per case over each subset, twice.
+    """Return precision, recall and F1 per condition, and micro, macro and per case over each subset.
 
-    Once in each convention. Micro pools the counts of the conditions. Macro is the mean over conditions; one that is neither present nor said
-    counts 0, as in scikit-learn. Per case is the mean over cases of the figure for the case's two sets of conditions;
-    two empty sets count 0, as in scikit-learn. Conditions that the truth never labels are left out of every average and
-    named. Raises as :func:`tally`.
+    All of it once in each convention. Micro pools the counts of the conditions. Macro is the mean over conditions; one
+    that is neither present nor said counts 0, as in scikit-learn. Per case is the mean over cases of the figure for the
+    case's two sets of conditions (the ``samples`` average of scikit-learn); two empty sets count 0, as there.
+    Conditions that the truth never labels are left out of every average and named. Raises as :func:`tally`.
     """
     measures: list[Measure] = []
     for convention in Convention:
@@ -188,7 +184,7 @@ def _scope_and_note(subset: Subset, own: Tally, blank_truth: BlankTruth) -> tupl
 
 def _rate(index: int) -> Callable[[Floats], Floats]:
     def formula(sums: Floats) -> Floats:
-        return rates(sums)[..., index]
+        return np.asarray(rates(sums)[..., index])
 
     return formula
 
@@ -198,17 +194,6 @@ def _mean_rate(index: int) -> Callable[[Floats], Floats]:
         each = rates(sums.reshape(*sums.shape[:-1], -1, 3))[..., index]
         if not each.shape[-1]:
             return np.full(each.shape[:-1], np.nan)
-        return np.nan_to_num(each).mean(-1)
+        return np.asarray(np.nan_to_num(each).mean(-1))
 
     return formula
-
-
-def _refuse_other_than_labels(table: ConditionTable) -> None:
-    wrong = ~(np.isnan(table.values) | np.isin(table.values, (1.0, 0.0, -1.0)))
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise EvaluationError(
-            f"Case {table.ids[row]!r} has the value {table.values[row, column]} for "
-            f"{table.conditions[column].value}, which is no label.",
-            "Labels are 1 (positive), 0 (negative), -1 (uncertain) and NaN (blank); threshold probabilities first.",
-        )

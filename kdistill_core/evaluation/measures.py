@@ -1,65 +1,85 @@
-"""Scores that follow from sums over cases (counts, means, n-gram statistics), with bootstrap intervals by patient.
-
-Patients are drawn, not cases. A draw is a number of copies of each patient, so the sums of all draws are one matrix
-product and no case is visited twice.
-"""
+"""Scores before they are computed, so that many are computed over the same resamples of patients at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from kdistill_core.evaluation.errors import EvaluationError
-from kdistill_core.evaluation.resampling import Interval
+from kdistill_core.evaluation.resampling import Patients, SumStatistic, block_size, draw_patients, percentile_interval
 from kdistill_core.evaluation.scores import Score
 
 Floats = NDArray[np.float64]
-LEVEL = 0.95
-# Numbers of copies held at a time: 32 MB.
-_HELD = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """A score before it is computed.
+    """A score that follows from sums over cases: counts, means, n-gram statistics.
 
-    score: everything but its value and interval. contributions: float64 [n, S], what each case adds. formula: from sums
-    float64 [..., S] to values float64 [...], NaN where undefined.
+    score: everything but its value and interval. contributions: float64 [n, S], what each case adds; measures that
+    share the array share its sums. formula: from sums float64 [..., S] to values float64 [...], NaN where undefined.
     """
 
     score: Score
     contributions: Floats
     formula: Callable[[Floats], Floats]
 
+    @property
+    def value(self) -> float:
+        """The score of all cases; NaN where it is not defined."""
+        return float(self.formula(self.contributions.sum(axis=0)))
+
+    @property
+    def statistic(self) -> SumStatistic:
+        """The same score as :mod:`kdistill_core.evaluation.resampling` takes it, for tests of one against another."""
+        return SumStatistic(csr_array(self.contributions.T), lambda sums: self.formula(sums.T))
+
+
+@dataclass(frozen=True, eq=False)
+class CaseMeasure:
+    """A measure that has a value for every case too: float64 [n], NaN where a case has none."""
+
+    measure: Measure
+    cases: Floats
+
 
 def compute(measures: Sequence[Measure], groups: Sequence[str], resamples: int, seed: int) -> tuple[Score, ...]:
-    """Return every score with its value and percentile interval, all over the same draws.
+    """Return every score with its value and percentile interval.
 
     groups: the patient of each case. Draws in which a score is undefined are left out of its interval, whose
     ``resamples`` counts the rest. Raises EvaluationError for no case.
     """
-    if not groups:
-        raise EvaluationError("There is no case to score.", "Check the data folder and the split.")
-    if not measures:
-        return ()
-    table, columns = _side_by_side([measure.contributions for measure in measures])
-    names, member = np.unique(np.asarray(groups), return_inverse=True)
-    by_patient = np.zeros((len(names), table.shape[1]))
-    np.add.at(by_patient, member, table)
-    parts = [copies @ by_patient for copies in patient_copies(len(names), resamples, seed)]
-    drawn = np.concatenate(parts) if parts else np.empty((0, table.shape[1]))
-    whole = by_patient.sum(0)
+    drawn = draw(measures, groups, resamples, seed)
+    patients = len(set(groups))
     scores = []
-    for measure in measures:
-        at = columns[id(measure.contributions)]
-        value = float(measure.formula(whole[at]))
-        values = measure.formula(drawn[:, at])
-        interval = _interval(value, values[~np.isnan(values)], len(groups), len(names))
-        scores.append(replace(measure.score, value=None if np.isnan(value) else value, interval=interval))
+    for measure, values in zip(measures, drawn, strict=True):
+        value = measure.value
+        if np.isnan(value):
+            scores.append(measure.score)
+            continue
+        interval = percentile_interval(value, values, len(groups), patients)
+        scores.append(replace(measure.score, value=value, interval=interval))
     return tuple(scores)
+
+
+def draw(measures: Sequence[Measure], groups: Sequence[str], resamples: int, seed: int) -> list[Floats]:
+    """Return the value of every measure in every resample, float64 [resamples], NaN where it is undefined.
+
+    All over the same draws, and over the same as those of :func:`kdistill_core.evaluation.resampling.resample` with
+    this seed. Raises EvaluationError for no case.
+    """
+    patients = Patients.of(groups)
+    if not measures:
+        return []
+    table, columns = _side_by_side([measure.contributions for measure in measures])
+    by_patient = patients.members.T @ table
+    block = block_size(max(by_patient.shape))
+    sums = [weights.T @ by_patient for weights in draw_patients(patients.count, resamples, seed, block=block)]
+    drawn = np.concatenate(sums) if sums else np.empty((0, table.shape[1]))
+    return [measure.formula(drawn[:, columns[id(measure.contributions)]]) for measure in measures]
 
 
 def mean_of(values: Floats) -> Floats:
@@ -75,21 +95,9 @@ def ratio(sums: Floats) -> Floats:
 
 def divide(over: Floats, under: Floats) -> Floats:
     """Return ``over / under``, NaN where ``under`` is 0."""
-    nan = np.full(np.broadcast_shapes(np.shape(over), np.shape(under)), np.nan)
-    return np.divide(over, under, out=nan, where=under != 0)
-
-
-def patient_copies(patients: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """Yield float64 [draws, patients]: how often each patient is drawn when as many are drawn with replacement.
-
-    Together the parts hold ``resamples`` draws.
-    """
-    rng = np.random.default_rng(seed)
-    at_once = max(1, _HELD // patients)
-    for start in range(0, resamples, at_once):
-        draws = min(at_once, resamples - start)
-        chosen = rng.integers(patients, size=(draws, patients)) + np.arange(draws)[:, None] * patients
-        yield np.bincount(chosen.ravel(), minlength=draws * patients).reshape(draws, patients).astype(np.float64)
+    result = np.full(np.broadcast_shapes(np.shape(over), np.shape(under)), np.nan)
+    np.divide(over, under, out=result, where=under != 0)
+    return result
 
 
 def _side_by_side(blocks: Sequence[Floats]) -> tuple[Floats, dict[int, slice]]:
@@ -100,10 +108,3 @@ def _side_by_side(blocks: Sequence[Floats]) -> tuple[Floats, dict[int, slice]]:
         columns[key] = slice(start, start + block.shape[1])
         start += block.shape[1]
     return np.concatenate(list(once.values()), axis=1), columns
-
-
-def _interval(value: float, drawn: Floats, n: int, groups: int) -> Interval | None:
-    if np.isnan(value) or not drawn.size:
-        return None
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, float(low), float(high), n=n, groups=groups, resamples=int(drawn.size), level=LEVEL)
