@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +17,7 @@ from kdistill_core.labeling.labeler import label_report
 from kdistill_core.records import Finding
 
 # Modules of this package that no label of the rules depends on.
-_NOT_RULES = frozenset({"__init__", "chexbert", "chexbert_text", "chexbert_weights", "label_files", "labelers"})
+_NOT_RULES = re.compile(r"__init__|labelers|label_files|chexbert\w*")
 
 
 class LabelingError(KDistillError):
@@ -27,6 +28,7 @@ class LabelerName(StrEnum):
     """The labelers that can be asked for."""
 
     RULES = "rules"
+    CHEXBERT = "chexbert"
 
 
 class Labeler(Protocol):
@@ -61,13 +63,24 @@ class RuleLabeler:
         return [label_report(text) for text in texts]
 
 
-def open_labeler(name: str) -> Labeler:
-    """Return the labeler called ``name``. Raises LabelingError for an unknown name."""
+def open_labeler(
+    name: str, *, weights: Path | None = None, vocabulary: Path | None = None, device: str = "cpu"
+) -> Labeler:
+    """Return the labeler called ``name``: ``rules`` or ``chexbert``.
+
+    weights, vocabulary, device: of CheXbert, see :func:`kdistill_core.labeling.chexbert.open_chexbert`; the rules need
+    none. Torch is imported for CheXbert alone. Raises LabelingError for an unknown name and for files that will not do.
+    """
     if name == LabelerName.RULES:
         return RuleLabeler()
-    raise LabelingError(
-        f"There is no labeler {name!r}.", f"Choose one of {', '.join(known.value for known in LabelerName)}."
-    )
+    if name != LabelerName.CHEXBERT:
+        known = ", ".join(labeler.value for labeler in LabelerName)
+        raise LabelingError(f"There is no labeler {name!r}.", f"Choose one of {known}.")
+    if weights is None:
+        raise LabelingError("CheXbert needs its weights.", "Give the file chexbert.pth; docs/labeling.md says more.")
+    from kdistill_core.labeling.chexbert import open_chexbert
+
+    return open_chexbert(weights, vocabulary, device)
 
 
 @lru_cache(maxsize=1)
@@ -75,6 +88,6 @@ def _rules_sha256() -> str:
     """Return a hash of the rules as they are written, so that a changed rule is another labeler."""
     digest = sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in _NOT_RULES:
+        if not _NOT_RULES.fullmatch(path.stem):
             digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()
