@@ -7,7 +7,6 @@ labels are kept packed until they are asked for: hundreds of thousands of studie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 from kdistill_core.conditions import CONDITIONS, Condition, State, state_of_code
@@ -31,6 +30,8 @@ _CELLS = {
 # One byte a condition, in the order of CONDITIONS: the place of its state in State.
 PackedLabels = bytes
 _PLACES = {cell: _STATES.index(state) for cell, state in _CELLS.items()}
+# Findings never change, so that all studies share these 56.
+_FINDINGS = tuple(tuple(Finding(condition, state) for state in _STATES) for condition in CONDITIONS)
 BLANK: PackedLabels = bytes([_STATES.index(State.BLANK)] * len(CONDITIONS))
 
 
@@ -71,7 +72,6 @@ def _state(path: Path, line: int, record: Mapping[str, object], condition: Condi
         raise TableError(f"{path}, line {line}: {value!r} is no label of {condition.value}.", _ADVICE) from error
 
 
-@cache
 def unpack(labels: PackedLabels) -> tuple[Finding, ...]:
     """Return the 14 findings in the order of ``CONDITIONS``."""
-    return tuple(Finding(condition, _STATES[place]) for condition, place in zip(CONDITIONS, labels, strict=True))
+    return tuple(of_condition[place] for of_condition, place in zip(_FINDINGS, labels, strict=True))
