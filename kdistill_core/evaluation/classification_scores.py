@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,66 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdistill_core.condition_table import ConditionTable
-from kdistill_core.conditions import FIVE_CONDITIONS, Condition
+from kdistill_core.conditions import Condition
+from kdistill_core.evaluation.classification_metrics import (
+    LOWER_IS_BETTER,
+    MACRO,
+    MICRO,
+    OF_PROBABILITIES,
+    OF_RANKS,
+    Build,
+    Columns,
+    Values,
+    calls_of,
+    families_of,
+    in_order,
+    why_undefined,
+)
 from kdistill_core.evaluation.counting import Rate, rate_statistic
-from kdistill_core.evaluation.errors import EvaluationError
 from kdistill_core.evaluation.label_policy import UncertainPolicy, scored_pair
-from kdistill_core.evaluation.ranking import auc_statistic, average_precision_statistic
-from kdistill_core.evaluation.reliability import brier_statistic, calibration_error_statistic
 from kdistill_core.evaluation.resampling import SumStatistic, percentile_interval, resample
 from kdistill_core.evaluation.scores import Baseline, Score, Unit
 
-AUC, AVERAGE_PRECISION, CALIBRATION_ERROR, BRIER = "AUC", "average precision", "expected calibration error", "Brier"
-MICRO, MACRO, OVER_FIVE = "micro", "macro", " over 5"
 TRAINING_PREVALENCE = "prevalence in training alone"
 OWN_PREVALENCE = "prevalence of these cases alone"
 ALL_CALLED = "every condition called present"
 
-_LOWER_IS_BETTER = frozenset({CALIBRATION_ERROR, BRIER})
-_NEEDS_POSITIVE = frozenset({AUC, AVERAGE_PRECISION, Rate.SENSITIVITY.value})
-_NEEDS_NEGATIVE = frozenset({AUC, Rate.SPECIFICITY.value})
 _RATES = frozenset(rate.value for rate in Rate)
-_NOTHING_CALLED = {
-    Rate.PPV.value: "not defined: nothing is called present",
-    Rate.NPV.value: "not defined: nothing is called absent",
-    Rate.F1.value: "not defined: nothing is present and nothing is called present",
-}
-
-Values = NDArray[np.float64]
-Columns = tuple[int, ...]
-Build = Callable[[NDArray[Any], Values], SumStatistic]
-
-
-_BUILDERS: dict[str, Build] = {
-    AUC: auc_statistic,
-    AVERAGE_PRECISION: average_precision_statistic,
-    CALIBRATION_ERROR: calibration_error_statistic,
-    BRIER: brier_statistic,
-}
-
-
-@dataclass(frozen=True, eq=False)
-class _Metric:
-    """A score of columns of the tables. predicted, blind: [n, K], of the model and of the baseline, None without."""
-
-    name: str
-    build: Build
-    predicted: NDArray[Any]
-    blind: NDArray[Any] | None = None
-    blind_name: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class _Measured:
-    """A score of the model and of the blind baseline (None without one), each with its resamples [resamples].
-
-    NaN where it is not defined.
-    """
-
-    value: float
-    drawn: Values
-    blind: float | None = None
-    blind_drawn: Values | None = None
 
 
 def classification_scores(
@@ -98,10 +63,10 @@ def classification_scores(
     EvaluationError.
     """
     labels, given = scored_pair(truth, probabilities, uncertain)
-    metrics = _of_probabilities(labels, given, prevalence)
+    metrics = _without_threshold(labels, given, prevalence)
     if thresholds is not None:
-        metrics += _of_calls(labels, given, thresholds)
-    families = _families(labels.conditions)
+        metrics += _at_thresholds(given, thresholds)
+    families = families_of(labels.conditions)
     measured = _measure(metrics, labels, list(families.values()), resamples, seed)
     writer = _Writer(labels, unit, uncertain, {} if thresholds is None else thresholds)
     scores = []
@@ -114,36 +79,51 @@ def classification_scores(
     return tuple(scores)
 
 
-def _of_probabilities(
+@dataclass(frozen=True, eq=False)
+class _Metric:
+    """A score of columns of what was predicted and of what the baseline predicts, None without one; both [n, K]."""
+
+    name: str
+    build: Build
+    predicted: NDArray[Any]
+    blind: NDArray[Any] | None = None
+    blind_name: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A score of the model and of the blind baseline, None without one, each with its resamples float64 [resamples].
+
+    NaN where it is not defined.
+    """
+
+    value: float
+    drawn: Values
+    blind: float | None = None
+    blind_drawn: Values | None = None
+
+
+def _without_threshold(
     labels: ConditionTable, given: ConditionTable, prevalence: Mapping[Condition, float] | None
 ) -> list[_Metric]:
-    """Return the metrics that need no threshold."""
     if prevalence is None:
         known = (~np.isnan(labels.values)).sum(axis=0)
         # A condition without a label is scored nowhere, so what stands there does not matter.
         name, shares = OWN_PREVALENCE, np.nansum(labels.values, axis=0) / np.maximum(known, 1)
     else:
-        name, shares = TRAINING_PREVALENCE, _by_condition(prevalence, labels.conditions, "prevalence in training")
+        name, shares = TRAINING_PREVALENCE, in_order(prevalence, labels.conditions, "prevalence in training")
     blind = np.tile(shares, (len(labels), 1))
-    return [_Metric(metric, build, given.values, blind, name) for metric, build in _BUILDERS.items()]
+    builders = OF_RANKS | OF_PROBABILITIES
+    return [_Metric(metric, build, given.values, blind, name) for metric, build in builders.items()]
 
 
-def _of_calls(labels: ConditionTable, given: ConditionTable, thresholds: Mapping[Condition, float]) -> list[_Metric]:
-    """Return the metrics of what is called present from ``thresholds`` on."""
-    calls = given.values >= _by_condition(thresholds, labels.conditions, "threshold")
+def _at_thresholds(given: ConditionTable, thresholds: Mapping[Condition, float]) -> list[_Metric]:
+    calls = calls_of(given, thresholds)
     everything = np.ones_like(calls)
     return [
         _Metric(rate.value, partial(rate_statistic, rate), calls, everything if rate is Rate.F1 else None, ALL_CALLED)
         for rate in Rate
     ]
-
-
-def _families(conditions: tuple[Condition, ...]) -> dict[str, Columns]:
-    """Return the columns that micro and macro scores are over, by what their names end in."""
-    families = {"": tuple(range(len(conditions)))}
-    if set(FIVE_CONDITIONS) < set(conditions):
-        families[OVER_FIVE] = tuple(conditions.index(condition) for condition in FIVE_CONDITIONS)
-    return families
 
 
 def _measure(
@@ -167,13 +147,15 @@ def _measure(
     return measured
 
 
-def _by_condition(
-    values: Mapping[Condition, float], conditions: tuple[Condition, ...], what: str
-) -> NDArray[np.float64]:
-    missing = [condition.value for condition in conditions if condition not in values]
-    if missing:
-        raise EvaluationError(f"{', '.join(missing)}: no {what} is given.", f"Give a {what} for every condition.")
-    return np.array([values[condition] for condition in conditions], dtype=np.float64)
+def _mean(each: list[_Measured]) -> _Measured:
+    if not each:
+        return _Measured(float("nan"), np.array([]))
+    value, drawn = float(np.mean([one.value for one in each])), np.mean([one.drawn for one in each], axis=0)
+    blinds = [one.blind for one in each if one.blind is not None]
+    blind_draws = [one.blind_drawn for one in each if one.blind_drawn is not None]
+    if not blinds:
+        return _Measured(value, drawn)
+    return _Measured(value, drawn, float(np.mean(blinds)), np.mean(blind_draws, axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +169,8 @@ class _Writer:
 
     def of_condition(self, metric: _Metric, column: int, measured: _Measured) -> Score:
         condition = self.labels.conditions[column]
-        at_threshold = f"called present from {self.thresholds[condition]:.4g} on" if metric.name in _RATES else ""
-        return self._score(metric, condition.value, (column,), measured, at_threshold)
+        note = f"called present from {self.thresholds[condition]:.4g} on" if metric.name in _RATES else ""
+        return self._score(metric, condition.value, (column,), measured, note)
 
     def pooled(self, metric: _Metric, suffix: str, columns: Columns, measured: _Measured) -> Score:
         labels = int((~np.isnan(self.labels.values[:, columns])).sum())
@@ -197,62 +179,37 @@ class _Writer:
 
     def averaged(self, metric: _Metric, suffix: str, each: Mapping[int, _Measured]) -> Score:
         """Return the mean over the conditions on which the score is defined."""
-        used = [k for k, measured in each.items() if not np.isnan(measured.value)]
+        used = tuple(k for k, measured in each.items() if not np.isnan(measured.value))
         left_out = [self.labels.conditions[k].value for k in each if k not in used]
-        note = f"mean of {len(used)} conditions" + (f"; not defined on {', '.join(left_out)}" if left_out else "")
-        return self._score(metric, MACRO + suffix, tuple(used), _mean([each[k] for k in used]), note)
+        note = f"mean over {', '.join(self.labels.conditions[k].value for k in used)}" if used else ""
+        if left_out:
+            note += f"{'; ' if note else ''}not defined on {', '.join(left_out)}"
+        return self._score(metric, MACRO + suffix, used, _mean([each[k] for k in used]), note)
 
     def _score(self, metric: _Metric, scope: str, columns: Columns, measured: _Measured, note: str) -> Score:
-        known = ~np.isnan(self.labels.values[:, columns])
-        cases = known.any(axis=1)
-        n, patients = int(cases.sum()), len({self.labels.groups[row] for row in np.flatnonzero(cases)})
+        values = self.labels.values[:, columns]
+        rows = np.flatnonzero((~np.isnan(values)).any(axis=1))
+        n, patients = len(rows), len({self.labels.groups[row] for row in rows})
         defined = not np.isnan(measured.value)
-        notes = ("" if defined else self._missing(metric, columns), note, self.uncertain.note)
-        baselines = []
-        if defined and measured.blind is not None and measured.blind_drawn is not None:
-            baselines.append(
-                Baseline(
-                    metric.blind_name,
-                    measured.blind,
-                    percentile_interval(measured.blind, measured.blind_drawn, n, patients),
-                    percentile_interval(
-                        measured.value - measured.blind, measured.drawn - measured.blind_drawn, n, patients
-                    ),
-                )
-            )
+        why = "" if defined else why_undefined(metric.name, values)
         return Score(
             metric=metric.name,
             scope=scope,
             value=measured.value if defined else None,
             n=n,
-            higher_is_better=metric.name not in _LOWER_IS_BETTER,
+            higher_is_better=metric.name not in LOWER_IS_BETTER,
             interval=percentile_interval(measured.value, measured.drawn, n, patients) if defined else None,
-            positive=int(np.nansum(self.labels.values[:, columns])),
+            positive=int(np.nansum(values)),
             convention=self.uncertain.convention,
             unit=self.unit,
-            baselines=tuple(baselines),
-            note="; ".join(part for part in notes if part),
+            baselines=_baselines(metric.blind_name, measured, n, patients) if defined else (),
+            note="; ".join(part for part in (why, note, self.uncertain.note) if part),
         )
 
-    def _missing(self, metric: _Metric, columns: Columns) -> str:
-        """Return why the metric is not defined on these columns."""
-        values = self.labels.values[:, columns]
-        known, positive = int((~np.isnan(values)).sum()), int(np.nansum(values))
-        if not known:
-            return "not defined: no case is labeled"
-        if not positive and metric.name in _NEEDS_POSITIVE:
-            return f"not defined: none of {known} labels is positive"
-        if positive == known and metric.name in _NEEDS_NEGATIVE:
-            return f"not defined: none of {known} labels is negative"
-        return _NOTHING_CALLED[metric.name]
 
-
-def _mean(each: list[_Measured]) -> _Measured:
-    if not each:
-        return _Measured(float("nan"), np.array([]))
-    value, drawn = float(np.mean([one.value for one in each])), np.mean([one.drawn for one in each], axis=0)
-    blinds = [one.blind for one in each if one.blind is not None]
-    blind_draws = [one.blind_drawn for one in each if one.blind_drawn is not None]
-    if not blinds:
-        return _Measured(value, drawn)
-    return _Measured(value, drawn, float(np.mean(blinds)), np.mean(blind_draws, axis=0))
+def _baselines(name: str, measured: _Measured, n: int, patients: int) -> tuple[Baseline, ...]:
+    if measured.blind is None or measured.blind_drawn is None or np.isnan(measured.blind):
+        return ()
+    lead, lead_drawn = measured.value - measured.blind, measured.drawn - measured.blind_drawn
+    own = percentile_interval(measured.blind, measured.blind_drawn, n, patients)
+    return (Baseline(name, measured.blind, own, percentile_interval(lead, lead_drawn, n, patients)),)

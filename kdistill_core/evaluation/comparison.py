@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from kdistill_core.evaluation.errors import EvaluationError
 from kdistill_core.evaluation.resampling import (
@@ -72,10 +74,16 @@ class Pair:
 
     def swapped(self, swaps: Values) -> Values:
         """Return the differences [B] after each column of ``swaps`` [n, B], 1 where a case's outputs are exchanged."""
-        kept = 1 - swaps
-        one = self.first.summands @ kept + self.second.summands @ swaps
-        other = self.first.summands @ swaps + self.second.summands @ kept
-        return self.first.finish(one) - self.first.finish(other)
+        moved = self._apart @ swaps
+        return self.first.finish(self._sums[0] + moved) - self.first.finish(self._sums[1] - moved)
+
+    @cached_property
+    def _apart(self) -> csr_array:
+        return csr_array(self.second.summands - self.first.summands)
+
+    @cached_property
+    def _sums(self) -> tuple[Values, Values]:
+        return self.first.summands.sum(axis=1)[:, None], self.second.summands.sum(axis=1)[:, None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ better throughout.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +40,10 @@ def average_precision_statistic(scores: NDArray[np.floating], labels: NDArray[np
 
 
 def paired_ranking(
-    build: Callable[[NDArray[np.floating], NDArray[np.floating]], SumStatistic],
+    build: Callable[[NDArray[Any], NDArray[np.float64]], SumStatistic],
     first: NDArray[np.floating],
     second: NDArray[np.floating],
-    labels: NDArray[np.floating],
+    labels: NDArray[np.float64],
 ) -> Pair:
     """Return ``build``'s score of two models on the same labels, as functions of the same sums.
 

@@ -1,0 +1,119 @@
+"""Two classifiers on the same cases, score by score: differences with intervals and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdistill_core.condition_table import ConditionTable
+from kdistill_core.conditions import Condition
+from kdistill_core.evaluation.classification_metrics import (
+    LOWER_IS_BETTER,
+    MACRO,
+    MICRO,
+    OF_PROBABILITIES,
+    OF_RANKS,
+    Columns,
+    Values,
+    calls_of,
+    families_of,
+    why_undefined,
+)
+from kdistill_core.evaluation.comparison import Difference, Pair, PairedDraws, compare_pairs, mean_of_pairs
+from kdistill_core.evaluation.counting import Rate, rate_statistic
+from kdistill_core.evaluation.label_policy import UncertainPolicy, scored_pair
+from kdistill_core.evaluation.ranking import paired_ranking
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """What one model says of the cases: calibrated probabilities, and from which on it calls a condition present."""
+
+    probabilities: ConditionTable
+    thresholds: Mapping[Condition, float] | None = None
+
+
+def compare_classifiers(
+    truth: ConditionTable,
+    first: Classifier,
+    second: Classifier,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    uncertain: UncertainPolicy = UncertainPolicy.IGNORE,
+) -> tuple[Difference, ...]:
+    """Return each score of ``first`` minus that of ``second`` on the same cases, with its interval and p-values.
+
+    The scores are those of :func:`kdistill_core.evaluation.classification_scores.classification_scores`; those of calls
+    are there where both have thresholds. All are over the same resamples and the same swaps of patients. p-values are
+    not corrected for the number of scores. Raises ConditionTableError and EvaluationError.
+    """
+    labels, one = scored_pair(truth, first.probabilities, uncertain)
+    _, other = scored_pair(truth, second.probabilities, uncertain)
+    families = families_of(labels.conditions)
+    scopes = [*((k,) for k in range(len(labels.conditions))), *families.values()]
+    pairs = _of_probabilities(labels, one, other, scopes)
+    if first.thresholds is not None and second.thresholds is not None:
+        pairs |= _of_calls(labels, calls_of(one, first.thresholds), calls_of(other, second.thresholds), scopes)
+    drawn = compare_pairs(pairs, labels.groups, resamples, seed)
+    differences = []
+    for metric in dict.fromkeys(metric for metric, _ in pairs):
+        each = {k: drawn[metric, (k,)] for k in range(len(labels.conditions))}
+        differences += [
+            _difference(metric, labels.conditions[k].value, labels, (k,), draws) for k, draws in each.items()
+        ]
+        for suffix, at in families.items():
+            differences.append(_difference(metric, MICRO + suffix, labels, at, drawn[metric, at]))
+            used = tuple(k for k in at if not np.isnan(each[k].difference))
+            if used:
+                mean = mean_of_pairs([each[k] for k in used])
+                differences.append(_difference(metric, MACRO + suffix, labels, used, mean))
+    return tuple(differences)
+
+
+def _of_probabilities(
+    labels: ConditionTable, first: ConditionTable, second: ConditionTable, scopes: list[Columns]
+) -> dict[tuple[str, Columns], Pair]:
+    pairs = {}
+    for at in scopes:
+        known, one, other = labels.values[:, at], first.values[:, at], second.values[:, at]
+        pairs |= {(metric, at): paired_ranking(build, one, other, known) for metric, build in OF_RANKS.items()}
+        pairs |= {
+            (metric, at): Pair(build(one, known), build(other, known)) for metric, build in OF_PROBABILITIES.items()
+        }
+    return pairs
+
+
+def _of_calls(
+    labels: ConditionTable, first: NDArray[np.bool_], second: NDArray[np.bool_], scopes: list[Columns]
+) -> dict[tuple[str, Columns], Pair]:
+    return {
+        (rate.value, at): Pair(
+            rate_statistic(rate, first[:, at], labels.values[:, at]),
+            rate_statistic(rate, second[:, at], labels.values[:, at]),
+        )
+        for rate in Rate
+        for at in scopes
+    }
+
+
+def _difference(metric: str, scope: str, labels: ConditionTable, at: Columns, draws: PairedDraws) -> Difference:
+    values: Values = labels.values[:, at]
+    rows = np.flatnonzero((~np.isnan(values)).any(axis=1))
+    defined = not np.isnan(draws.difference)
+    return Difference(
+        metric=metric,
+        scope=scope,
+        first=None if np.isnan(draws.first) else draws.first,
+        second=None if np.isnan(draws.second) else draws.second,
+        value=draws.difference if defined else None,
+        n=len(rows),
+        higher_is_better=metric not in LOWER_IS_BETTER,
+        interval=draws.interval(len(rows), len({labels.groups[row] for row in rows})) if defined else None,
+        bootstrap_p=draws.bootstrap_p if defined else None,
+        randomization_p=draws.randomization_p if defined else None,
+        note="" if defined else why_undefined(metric, values),
+    )
