@@ -45,16 +45,20 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self._paths)
 
-    def find(self, name: str) -> Path | None:
-        """Return the file of the image that a table calls ``name``, or None where there is none."""
-        key = image_name(name)
-        self._unused.pop(key, None)
-        path = self._paths.get(key)
+    def find(self, name: str, *others: str) -> Path | None:
+        """Return the file of the image that a table calls ``name``, or None where there is none.
+
+        others: what else its file may be called, tried in this order.
+        """
+        keys = [image_name(one) for one in (name, *others)]
+        for key in keys:
+            self._unused.pop(key, None)
+        path = next((self._paths[key] for key in keys if key in self._paths), None)
         return None if path is None else Path(path)
 
-    def source(self, name: str, expected: Path, ledger: Ledger) -> ImageSource:
+    def source(self, name: str, expected: Path, ledger: Ledger, *others: str) -> ImageSource:
         """Return where an image lies; ``expected``, with a note, where its file is missing."""
-        path = self.find(name)
+        path = self.find(name, *others)
         if path is None:
             ledger.note(*MISSING_IMAGE, case=image_name(name))
         return ImageSource(str(path or expected))
