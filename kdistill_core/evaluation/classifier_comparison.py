@@ -77,7 +77,7 @@ def compare_classifiers(
 def _of_probabilities(
     labels: ConditionTable, first: ConditionTable, second: ConditionTable, scopes: list[Columns]
 ) -> dict[tuple[str, Columns], Pair]:
-    pairs = {}
+    pairs: dict[tuple[str, Columns], Pair] = {}
     for at in scopes:
         known, one, other = labels.values[:, at], first.values[:, at], second.values[:, at]
         pairs |= {(metric, at): paired_ranking(build, one, other, known) for metric, build in OF_RANKS.items()}

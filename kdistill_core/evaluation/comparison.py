@@ -83,7 +83,8 @@ class Pair:
 
     @cached_property
     def _sums(self) -> tuple[Values, Values]:
-        return self.first.summands.sum(axis=1)[:, None], self.second.summands.sum(axis=1)[:, None]
+        once = np.ones((self.first.summands.shape[1], 1))
+        return self.first.summands @ once, self.second.summands @ once
 
 
 @dataclass(frozen=True, eq=False)
