@@ -8,7 +8,7 @@ conditions are averaged over (:data:`SUBSETS`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from kdistill_core.condition_table import ConditionTable, align
 from kdistill_core.conditions import CONDITIONS, FIVE_CONDITIONS, Condition
 from kdistill_core.evaluation.label_policy import UncertainPolicy, resolve_uncertain
-from kdistill_core.evaluation.measures import Floats, Measure, divide, ratio
+from kdistill_core.evaluation.measures import CaseValues, Floats, Measure, divide, mean_of, ratio
+from kdistill_core.evaluation.metric_facts import TEXT_F1, TEXT_PRECISION, TEXT_RECALL
 from kdistill_core.evaluation.scores import Convention, Score
 
-PRECISION, RECALL, F1 = "text precision", "text recall", "text F1"
-METRICS = (PRECISION, RECALL, F1)
+METRICS = (TEXT_PRECISION, TEXT_RECALL, TEXT_F1)
 
 _UNCERTAIN = {policy.convention: policy for policy in UncertainPolicy if policy.convention is not None}
 
@@ -121,52 +121,52 @@ def _of_conditions(counted: Tally, convention: Convention, blank_truth: BlankTru
     for condition in CONDITIONS:
         own = counted.select((condition,))
         cases, positive = int(own.known.sum()), int(own.present.sum())
-        note = str(blank_truth) if own.conditions else "the truth does not label this condition"
-        if own.conditions and not positive:
-            note += "; no case has it"
-        contributions = own.counts.reshape(len(own.counts), -1) if own.conditions else np.zeros((len(own.counts), 3))
+        contributions = own.counts.sum(axis=1)
+        note = _condition_note(own, blank_truth)
         for index, metric in enumerate(METRICS):
             score = Score(
-                metric,
-                condition.value,
-                None,
-                cases,
-                positive=positive,
-                convention=convention,
-                labeler=labeler,
-                note=note,
+                metric.name, condition.value, None, cases, positive=positive, convention=convention, note=note
             )
-            measures.append(Measure(score, contributions, _rate(index)))
+            measures.append(Measure(replace(score, labeler=labeler), contributions, _rate(index)))
     return measures
+
+
+def _condition_note(own: Tally, blank_truth: BlankTruth) -> str:
+    if not own.conditions:
+        return "the truth never labels this condition"
+    notes = [str(blank_truth)]
+    if not own.present.any():
+        notes.append("no case has it")
+    if not own.counts[..., :2].any():
+        notes.append("no text names it")
+    return "; ".join(notes)
 
 
 def _of_subset(
     counted: Tally, subset: Subset, convention: Convention, blank_truth: BlankTruth, labeler: str
 ) -> list[Measure]:
     own = counted.select(subset.conditions)
-    scored = own.known.any(axis=1)
+    labeled = own.known.any(axis=1)
     over, note = _scope_and_note(subset, own, blank_truth)
-    pooled = own.counts.sum(1)
-    by_condition = own.counts.reshape(len(own.counts), -1)
-    by_case = np.nan_to_num(rates(pooled))
+    pooled = own.counts.sum(axis=1)
+    by_condition = own.counts.reshape(len(own.counts), 3 * len(own.conditions))
+    by_case = np.where(np.stack([labeled] * 3, axis=1), np.nan_to_num(rates(pooled)), np.nan)
+    neither = int((labeled & (pooled.sum(axis=1) == 0)).sum())
+    case_note = f"{note}; {neither} cases in which neither side names a condition count 0" if neither else note
     measures = []
     for index, metric in enumerate(METRICS):
-        per_case = np.stack([by_case[:, index] * scored, scored.astype(np.float64)], axis=1)
-        for name, contributions, formula in (
-            ("micro", pooled, _rate(index)),
-            ("macro", by_condition, _mean_rate(index)),
-            ("per case", per_case, ratio),
-        ):
-            score = Score(
-                metric,
-                f"{name} over {over}",
-                None,
-                int(scored.sum()),
-                convention=convention,
-                labeler=labeler,
-                note=note,
-            )
-            measures.append(Measure(score, contributions, formula))
+        score = Score(metric.name, "", None, int(labeled.sum()), convention=convention, labeler=labeler, note=note)
+        column = CaseValues(f"{metric.name} over {over}, {convention}", by_case[:, index])
+        measures += [
+            Measure(replace(score, scope=f"micro over {over}"), pooled, _rate(index)),
+            Measure(replace(score, scope=f"macro over {over}"), by_condition, _mean_rate(index)),
+            Measure(
+                replace(score, scope=f"per case over {over}", note=case_note),
+                mean_of(column.values),
+                ratio,
+                column if metric is TEXT_F1 else None,
+            ),
+        ]
     return measures
 
 

