@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from kdistill_core.labeling.hierarchy import IMPLIED, with_implied
 from kdistill_core.labeling.labeler import label_report, label_sentence
+from kdistill_core.labeling.sections import SectionText, generation_target, labeling_text, report_sections
 from kdistill_core.labeling.sentences import split_sentences
 
-__all__ = ["IMPLIED", "label_report", "label_sentence", "split_sentences", "with_implied"]
+__all__ = [
+    "IMPLIED",
+    "SectionText",
+    "generation_target",
+    "label_report",
+    "label_sentence",
+    "labeling_text",
+    "report_sections",
+    "split_sentences",
+    "with_implied",
+]
