@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -15,6 +17,9 @@ from kdistill_core.errors import KDistillError
 
 # A report in a cell may be longer than the 131,072 characters that the csv module allows by default.
 _LONGEST_CELL = min(sys.maxsize, 2**31 - 1)
+_GZIP_MAGIC = b"\x1f\x8b"
+# What csv, gzip and the disk raise for a file that is cut off or damaged.
+_DAMAGED = (csv.Error, EOFError, OSError, zlib.error)
 
 
 class TableError(KDistillError):
@@ -60,10 +65,7 @@ def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
         names = _header(path, reader)
         missing = [name for name in required if name not in names]
         if missing:
-            raise TableError(
-                f"{path}, line 1: there is no column {missing[0]!r}; the columns are {', '.join(names)}.",
-                f"Name the column {missing[0]!r}, spelled like this.",
-            )
+            raise _no_column(path, missing[0], names)
         yield from _rows(path, reader, names)
 
 
@@ -72,7 +74,7 @@ def _rows(path: Path, reader: Iterator[list[str]], names: tuple[str, ...]) -> It
     while True:
         try:
             cells = next(reader, None)
-        except (csv.Error, EOFError, gzip.BadGzipFile, OSError) as error:
+        except _DAMAGED as error:
             raise TableError(
                 f"{path}, line {line}: the row cannot be read ({error}).",
                 "A quotation mark may be open or the file cut off; write it again.",
@@ -98,13 +100,15 @@ def _line(reader: object) -> int:
 
 def _header(path: Path, reader: Iterator[list[str]]) -> tuple[str, ...]:
     try:
-        names = tuple(name.strip() for name in next(reader, []))
+        first = next(reader, None)
     except UnicodeDecodeError as error:
         raise _not_utf8(path, error) from error
-    except (csv.Error, EOFError, OSError) as error:
+    except _DAMAGED as error:
         raise TableError(f"{path}, line 1: the header cannot be read ({error}).", "Write the file again.") from error
+    names = tuple(name.strip() for name in first or ())
     if not any(names):
-        raise TableError(f"{path} is empty.", "Give a table whose first line names its columns.")
+        fault = " is empty" if first is None else ", line 1: no column has a name"
+        raise TableError(f"{path}{fault}.", "Give a table whose first line names its columns.")
     doubled = [name for index, name in enumerate(names) if name and name in names[:index]]
     if doubled:
         raise TableError(
@@ -112,6 +116,18 @@ def _header(path: Path, reader: Iterator[list[str]]) -> tuple[str, ...]:
             "Remove one of them, so that it is clear which counts.",
         )
     return names
+
+
+def _no_column(path: Path, column: str, names: Sequence[str]) -> TableError:
+    """Say what is missing and what is like it; a table without a header has a patient where its names should be."""
+    problem = f"{path}, line 1: there is no column {column!r} among its {len(names)}"
+    advice = f"Name the column {column!r}, spelled like this."
+    separators = [word for mark, word in ((";", "semicolons"), ("\t", "tabs")) if len(names) == 1 and mark in names[0]]
+    if separators:
+        advice = f"Separate the cells by commas; {separators[0]} are in their place."
+    folded = {name.casefold(): name for name in names}
+    near = get_close_matches(column.casefold(), folded, n=1)
+    return TableError(f"{problem}; the nearest is {folded[near[0]]!r}." if near else f"{problem}.", advice)
 
 
 @contextmanager
@@ -131,12 +147,20 @@ def _opened(path: Path) -> Iterator[TextIO]:
 def _not_utf8(path: Path, error: UnicodeDecodeError) -> TableError:
     line = _bad_line(path)
     where = f"{path}, line {line}" if line else str(path)
+    if path.suffix != ".gz" and _is_gzip(path):
+        return TableError(f"{where}: the file is gzip, not text.", "Give it a name that ends in .gz, or unpack it.")
     return TableError(f"{where}: the text is not UTF-8 ({error.reason}).", "Save the table as UTF-8.")
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
 
 
 def _bad_line(path: Path) -> int | None:
     """Return the first line that is not UTF-8; the decoder itself counts bytes of its buffer only."""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+    # Damage behind the fault that is being told would only hide it.
+    with suppress(*_DAMAGED), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             try:
                 line.decode("utf-8")
