@@ -34,7 +34,7 @@ def test_a_case_without_a_call_is_an_error() -> None:
         confusion(truth, truth.rows(("a",)))
 
 
-def test_rates_agree_with_scikit_learn_and_torchmetrics() -> None:
+def test_rates_agree_with_scikit_learn_and_torchmetrics(torch_in_float64: None) -> None:
     calls, labels = made()
     expected = {
         Rate.SENSITIVITY: recall_score(labels, calls),
@@ -45,9 +45,9 @@ def test_rates_agree_with_scikit_learn_and_torchmetrics() -> None:
     }
     for rate, value in expected.items():
         assert rate_statistic(rate, calls, labels).value == pytest.approx(value, abs=1e-12)
-    theirs = torch.from_numpy(calls), torch.from_numpy(labels.astype(int))  # counted in float32 there
-    assert expected[Rate.F1] == pytest.approx(float(binary_f1_score(*theirs)), abs=1e-6)
-    assert expected[Rate.SPECIFICITY] == pytest.approx(float(binary_specificity(*theirs)), abs=1e-6)
+    theirs = torch.from_numpy(calls), torch.from_numpy(labels.astype(int))
+    assert expected[Rate.F1] == pytest.approx(float(binary_f1_score(*theirs)), abs=1e-12)
+    assert expected[Rate.SPECIFICITY] == pytest.approx(float(binary_specificity(*theirs)), abs=1e-12)
 
 
 def test_counts_agree_with_scikit_learn() -> None:
