@@ -84,9 +84,14 @@ def align(first: ConditionTable, *others: ConditionTable) -> tuple[ConditionTabl
 def table_of_findings(
     ids: Sequence[str], findings: Iterable[Sequence[Finding]], groups: Sequence[str] = ()
 ) -> ConditionTable:
-    """Return the labels of each case's findings, a column for each of ``CONDITIONS``; what is not named is blank."""
+    """Return the labels of each case's findings, a column for each of ``CONDITIONS``; what is not named is blank.
+
+    Raises ConditionTableError for a condition that is found twice in a case, a doubled id, or a number of ids that does
+    not fit.
+    """
     rows = []
     for of_case in findings:
+        _refuse_doubled([finding.condition for finding in of_case], "condition")
         states = {finding.condition: finding.state for finding in of_case}
         codes = [STATE_CODES[states.get(condition, State.BLANK)] for condition in CONDITIONS]
         rows.append([float("nan") if code is None else code for code in codes])
