@@ -83,9 +83,11 @@ def prepare(settings: DataSettings, split: Split, size: int) -> dict[str, PixelC
         )
     images = nih_images(settings, split)
     if images:
-        name = f"{NIH}-{split}"
         report = _progress(f"NIH radiographs, {split}")
-        sets[NIH] = prepare_images(settings.cache, name, images, size, workers=settings.workers, report=report)
+        sets[NIH] = prepare_images(settings.cache, images, size, workers=settings.workers, report=report)
+    for name, prepared in sets.items():
+        for lost in prepared.left_out:
+            print(f"left out of {name}, {split}: {lost.id}: {lost.reason}", flush=True)
     return sets
 
 

@@ -65,7 +65,7 @@ class DistillationDataset(Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         versions = self._targets.texts[index]
         return Example(
-            pixels=np.array(self._cache.pixels[index]),
+            pixels=self._cache.pixels[index],
             labels=self._labels[index],
             text=versions[int(self._variants[index]) % len(versions)],
             states=self._targets.states[index],
