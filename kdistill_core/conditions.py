@@ -74,7 +74,7 @@ _CHEXPERT = {condition.value: condition for condition in Condition}
 _SPELLINGS: dict[Source, dict[str, Condition]] = {
     Source.CHEXPERT: _CHEXPERT,
     Source.CHEXLOCALIZE: {
-        "Airspace Opacity": Condition.LUNG_OPACITY,
+        "Airspace Opacity": Condition.LUNG_OPACITY,  # in its files; its paper says Lung Opacity
         **{
             name: condition
             for name, condition in _CHEXPERT.items()
@@ -83,6 +83,7 @@ _SPELLINGS: dict[Source, dict[str, Condition]] = {
                 Condition.ENLARGED_CARDIOMEDIASTINUM,
                 Condition.CARDIOMEGALY,
                 Condition.LUNG_LESION,
+                Condition.LUNG_OPACITY,
                 Condition.EDEMA,
                 Condition.CONSOLIDATION,
                 Condition.ATELECTASIS,

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from PIL import Image
+
 from kdistill_core.datasets.contract import Ledger
 from kdistill_core.datasets.remark_kinds import MISSING_IMAGE, UNLISTED_IMAGE
 from kdistill_core.records import ImageSource
@@ -27,6 +29,15 @@ def image_name(name: str) -> str:
 def is_image_file(name: str) -> bool:
     """Return whether a file has the ending of an image."""
     return name.lower().endswith(_SUFFIXES)
+
+
+def picture_size(path: Path) -> tuple[int, int] | None:
+    """Return a picture's columns and rows from its header; None where it is missing or no picture."""
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except OSError:
+        return None
 
 
 class ImageFiles:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
 from kdistill_core.conditions import Source, condition_named
 from kdistill_core.datasets.contract import Ledger
-from kdistill_core.datasets.image_files import image_name
+from kdistill_core.datasets.image_files import image_name, picture_size
 from kdistill_core.datasets.remark_kinds import BOX_OUTSIDE
 from kdistill_core.records import Box, ImageSource, Region, StudyImage
 from kdistill_core.tables import Row, TableError, column_names, read_rows
@@ -45,7 +43,7 @@ def with_regions(
     An edge at 0 stays at 0 and one at 1024 comes to lie at the image's width or height; the half pixel by which
     drawing tools differ in what they count from is far below what a reader draws.
     """
-    size = _size(source) if regions else None
+    size = picture_size(Path(source.path)) if regions else None
     if size is None:
         if regions and Path(source.path).is_file():
             ledger.note(*UNREADABLE, case=image_id)
@@ -68,14 +66,6 @@ def _box(path: Path, row: Row, columns: tuple[str, ...]) -> Box:
             "Give x, y, width and height in pixels of the 1024 x 1024 picture.",
         )
     return Box(x, y, width, height)
-
-
-def _size(source: ImageSource) -> tuple[int, int] | None:
-    try:
-        with Image.open(source.path) as picture:
-            return picture.size
-    except (OSError, UnidentifiedImageError):
-        return None
 
 
 def _scaled(region: Region, factor_x: float, factor_y: float) -> Region:
