@@ -25,6 +25,7 @@ from kdistill_core.evaluation.resampling import (
     draw_patients,
     percentile_interval,
 )
+from kdistill_core.evaluation.scores import Convention
 
 Values = NDArray[np.float64]
 
@@ -50,6 +51,7 @@ class Difference:
     interval: Interval | None = None
     bootstrap_p: float | None = None
     randomization_p: float | None = None
+    convention: Convention | None = None
     note: str = ""
 
 

@@ -104,9 +104,10 @@ def score_generation(
         raise EvaluationError("There is no case to score.", "Check the data folder and the split.")
     policy = blank_truth or default_blank_truth(section)
     wanted = tuple(dict.fromkeys(metrics))
-    measures = _measures(truth, generated, references, wanted, policy, labeler)
+    measures = generation_measures(truth, generated, references, wanted, policy, labeler)
     others = {
-        name: _measures(truth, other, references, wanted, policy, labeler) for name, other in (baselines or {}).items()
+        name: generation_measures(truth, other, references, wanted, policy, labeler)
+        for name, other in (baselines or {}).items()
     }
     scores = compute(measures, truth.groups, resamples, seed, others)
     return GenerationResult(
@@ -120,7 +121,7 @@ def default_blank_truth(section: Section) -> BlankTruth:
     return BlankTruth.UNKNOWN if section is Section.LABELS else BlankTruth.NEGATIVE
 
 
-def _measures(
+def generation_measures(
     truth: ConditionTable,
     generated: Generated,
     references: Sequence[str] | None,
@@ -128,6 +129,7 @@ def _measures(
     policy: BlankTruth,
     labeler: str,
 ) -> list[Measure]:
+    """Return the measures behind :func:`score_generation`, for comparing two models; the arguments are as there."""
     measures: list[Measure] = []
     for name in metrics:
         if name == TEXT_F1:
