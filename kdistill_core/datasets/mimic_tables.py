@@ -24,15 +24,13 @@ from kdistill_core.datasets.remark_kinds import (
     UNKNOWN_IMAGE,
     UNKNOWN_STUDY,
 )
-from kdistill_core.datasets.splits import Split
+from kdistill_core.datasets.splits import Split, most_held_out
 from kdistill_core.tables import Row, TableError, plain_or_gzipped, read_rows
 
 RECORD_LIST = "cxr-record-list.csv"
 LABEL_SETS: dict[str, str] = {"chexpert": "CheXpert's labeler", "negbio": "NegBio"}
 
 _SPLITS = {"train": Split.TRAIN, "validate": Split.VALIDATION, "test": Split.TEST}
-# What is held out for testing must never be trained on, whatever else a table says.
-_HELD_OUT_FIRST = (Split.TEST, Split.VALIDATION, Split.TRAIN)
 
 
 class ImageRow(NamedTuple):
@@ -170,7 +168,7 @@ def _split_of_study(study: StudyRows, ledger: Ledger) -> str:
     splits = {image.split for image in study.images if image.split}
     if len(splits) > 1:
         ledger.note(*STUDY_IN_TWO_SPLITS, case=study.id)
-    return next((split.value for split in _HELD_OUT_FIRST if split.value in splits), "")
+    return most_held_out(splits)
 
 
 def _add_labels(path: Path, studies: dict[str, StudyRows], ledger: Ledger) -> None:

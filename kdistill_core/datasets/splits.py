@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,3 +32,11 @@ def split_of(data_set: str, patient_id: str, shares: Shares | None = None) -> Sp
     if place < shares.test:
         return Split.TEST
     return Split.VALIDATION if place < shares.test + shares.validation else Split.TRAIN
+
+
+def most_held_out(splits: Collection[str]) -> str:
+    """Return the split of a study whose images are given several, empty for none that is known.
+
+    What is held out for testing must never be trained on, whatever else a table says.
+    """
+    return next((split.value for split in (Split.TEST, Split.VALIDATION, Split.TRAIN) if split.value in splits), "")
