@@ -47,7 +47,8 @@ def test_rates_agree_with_scikit_learn_and_torchmetrics(torch_in_float64: None) 
         assert rate_statistic(rate, calls, labels).value == pytest.approx(value, abs=1e-12)
     theirs = torch.from_numpy(calls), torch.from_numpy(labels.astype(int))
     assert expected[Rate.F1] == pytest.approx(float(binary_f1_score(*theirs)), abs=1e-12)
-    assert expected[Rate.SPECIFICITY] == pytest.approx(float(binary_specificity(*theirs)), abs=1e-12)
+    # Divided in float32 there, whatever the default.
+    assert expected[Rate.SPECIFICITY] == pytest.approx(float(binary_specificity(*theirs)), abs=1e-7)
 
 
 def test_counts_agree_with_scikit_learn() -> None:
