@@ -17,7 +17,8 @@ from torch.utils.data import Dataset
 
 from kdistill_core.conditions import STATE_CODES
 from kdistill_core.datasets.cache import PixelCache
-from kdistill_core.distillation.augmentation import Augmentation, augment
+from kdistill_core.distillation.augmentation import Augmentation, augment, names_a_side
+from kdistill_core.distillation.errors import DistillationError
 from kdistill_core.distillation.targets import TeacherTargets
 from kdistill_core.records import Finding
 from kdistill_core.student.processing import StudentProcessor
@@ -50,7 +51,7 @@ class Example:
 
 
 class DistillationDataset(Dataset[Example]):
-    """Cases of one prepared set with the teacher's targets; ``offset`` keeps the groups of several sets apart."""
+    """Cases of one prepared set with the teacher's targets; ``variant_seed`` chooses which version of each is told."""
 
     def __init__(self, cache: PixelCache, targets: TeacherTargets, variant_seed: int = 0) -> None:
         self._cache = cache
@@ -88,13 +89,22 @@ class Collator:
         self._generator = torch.Generator().manual_seed(self.seed)
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """Return the batch; its keys are those of ``STUDENT_INPUTS``, ``TEACHER_TARGETS`` and ``LABELS``."""
+        """Return the batch; its keys are those of ``STUDENT_INPUTS``, ``TEACHER_TARGETS`` and ``LABELS``.
+
+        Raises DistillationError where images are flipped though their text names a side.
+        """
+        texts = [example.text for example in examples]
+        if self.augmentation is not None and self.augmentation.flip and (text := names_a_side(texts)) is not None:
+            raise DistillationError(
+                f"Images are to be flipped, but their texts name sides: {text!r}.",
+                "Set the augmentation's flip to 0, or train on texts without sides.",
+            )
         pixels = torch.from_numpy(np.stack([example.pixels for example in examples])).float() / 255
         if self.augmentation is not None:
             pixels = augment(pixels.unsqueeze(1), self.augmentation, self._generator).squeeze(1)
         return {
             "pixel_values": self.processor.pixel_values(pixels.numpy()),
-            **self.processor.targets([example.text for example in examples], self.max_text_length),
+            **self.processor.targets(texts, self.max_text_length),
             "condition_states": torch.from_numpy(np.stack([example.states for example in examples])),
             "teacher_embeddings": torch.from_numpy(np.stack([example.embedding for example in examples])),
             "groups": torch.tensor([example.group for example in examples]),
