@@ -1,0 +1,135 @@
+"""From which probability on a condition is called present, chosen on validation cases and stored with what it gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdistill_core.condition_table import ConditionTable
+from kdistill_core.conditions import Condition
+from kdistill_core.evaluation.curves import called_by_threshold
+from kdistill_core.evaluation.errors import EvaluationError
+from kdistill_core.evaluation.label_policy import UncertainPolicy, scored_pair
+
+Values = NDArray[np.float64]
+
+
+class Aim(StrEnum):
+    """What a threshold is chosen for."""
+
+    YOUDEN = "largest sensitivity + specificity"  # Youden, Cancer 1950
+    BEST_F1 = "best F1"
+    SENSITIVITY = "at least the given sensitivity, with the best specificity"
+    SPECIFICITY = "at least the given specificity, with the best sensitivity"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How thresholds are chosen. target: in (0, 1], of a given sensitivity or specificity; None for the other aims.
+
+    Raises EvaluationError where aim and target do not fit each other.
+    """
+
+    aim: Aim
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.aim in (Aim.SENSITIVITY, Aim.SPECIFICITY):
+            if self.target is None or not 0 < self.target <= 1:
+                raise EvaluationError(f"{self.target} is no {self.aim.name.lower()}.", "Give one in (0, 1], like 0.9.")
+        elif self.target is not None:
+            raise EvaluationError(f"The aim {self.aim.value!r} has no target.", "Leave the target out.")
+
+
+YOUDEN, BEST_F1 = Rule(Aim.YOUDEN), Rule(Aim.BEST_F1)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold and what it gave on the cases it was chosen on.
+
+    threshold: cases of this probability or more are called present; None where a class is missing, so that nothing
+    could be chosen. n, positive: labeled cases. sensitivity, specificity: on these cases, so better than on others.
+    """
+
+    condition: Condition
+    rule: Rule
+    threshold: float | None
+    n: int
+    positive: int
+    sensitivity: float | None
+    specificity: float | None
+
+
+@dataclass(frozen=True)
+class OperatingPoints:
+    """The operating points of a model. chosen_on: the data set and its split, in words."""
+
+    chosen_on: str
+    points: tuple[OperatingPoint, ...]
+    uncertain: UncertainPolicy = UncertainPolicy.IGNORE
+
+    @property
+    def thresholds(self) -> dict[Condition, float]:
+        """The threshold of every condition for which one could be chosen."""
+        return {point.condition: point.threshold for point in self.points if point.threshold is not None}
+
+
+def choose_operating_points(
+    truth: ConditionTable,
+    probabilities: ConditionTable,
+    rule: Rule,
+    chosen_on: str,
+    uncertain: UncertainPolicy = UncertainPolicy.IGNORE,
+) -> OperatingPoints:
+    """Return the operating point of every condition of ``truth``, each chosen for itself.
+
+    truth, probabilities: of validation cases, matched by name. Where thresholds should suit one another, because No
+    Finding hangs on all of them, see :func:`kdistill_core.evaluation.thresholds.choose_thresholds`. Raises
+    ConditionTableError and EvaluationError.
+    """
+    labels, given = scored_pair(truth, probabilities, uncertain)
+    points = (
+        _choose(condition, rule, given.column(condition), labels.column(condition)) for condition in truth.conditions
+    )
+    return OperatingPoints(chosen_on, tuple(points), uncertain)
+
+
+def _choose(condition: Condition, rule: Rule, probabilities: Values, labels: Values) -> OperatingPoint:
+    known, positive = int((~np.isnan(labels)).sum()), int(np.nansum(labels))
+    if not 0 < positive < known:
+        return OperatingPoint(condition, rule, None, known, positive, None, None)
+    at, hits, alarms = called_by_threshold(probabilities, labels)
+    # The first candidate calls nothing.
+    candidates = np.concatenate([[np.inf], at])
+    sensitivity = np.concatenate([[0.0], hits / positive])
+    specificity = 1 - np.concatenate([[0.0], alarms / (known - positive)])
+    called = np.concatenate([[0], hits + alarms])
+    best = int(np.argmax(_merit(rule, sensitivity, specificity, called, positive)))
+    threshold = _between(candidates, best)
+    return OperatingPoint(
+        condition, rule, threshold, known, positive, float(sensitivity[best]), float(specificity[best])
+    )
+
+
+def _merit(rule: Rule, sensitivity: Values, specificity: Values, called: NDArray[np.int64], positive: int) -> Values:
+    """Return what the best threshold has most of; of equals, the highest is taken."""
+    if rule.aim is Aim.YOUDEN:
+        return sensitivity + specificity
+    if rule.aim is Aim.BEST_F1:
+        return 2 * sensitivity * positive / (called + positive)
+    given, other = (sensitivity, specificity) if rule.aim is Aim.SENSITIVITY else (specificity, sensitivity)
+    # Rounding must not cost a case where the target is met exactly, as 9 of 10 meet 0.9.
+    return np.where(given >= (rule.target or 0.0) - 1e-12, other, -1.0)
+
+
+def _between(candidates: Values, best: int) -> float:
+    """Return a threshold halfway to the next lower probability, so that no case lies on it."""
+    below = candidates[best + 1] if best + 1 < len(candidates) else 0.0
+    if np.isinf(candidates[best]):
+        return float((below + 1) / 2) if below < 1 else float(np.nextafter(1.0, 2.0))
+    middle = float((candidates[best] + below) / 2)
+    return middle if middle > below else float(candidates[best])
