@@ -112,9 +112,17 @@ _SPELLINGS: dict[Source, dict[str, Condition]] = {
     Source.PADCHEST: {
         "alveolar pattern": Condition.LUNG_OPACITY,
         "interstitial pattern": Condition.LUNG_OPACITY,
+        "reticular interstitial pattern": Condition.LUNG_OPACITY,
+        "reticulonodular interstitial pattern": Condition.LUNG_OPACITY,
+        "ground glass pattern": Condition.LUNG_OPACITY,
+        "increased density": Condition.LUNG_OPACITY,
         "infiltrates": Condition.LUNG_OPACITY,
+        "miliary opacities": Condition.LUNG_OPACITY,
         "atelectasis": Condition.ATELECTASIS,
+        "atelectasis basal": Condition.ATELECTASIS,
         "laminar atelectasis": Condition.ATELECTASIS,
+        "round atelectasis": Condition.ATELECTASIS,
+        "segmental atelectasis": Condition.ATELECTASIS,
         "lobar atelectasis": Condition.ATELECTASIS,
         "total atelectasis": Condition.ATELECTASIS,
         "cardiomegaly": Condition.CARDIOMEGALY,
@@ -128,28 +136,45 @@ _SPELLINGS: dict[Source, dict[str, Condition]] = {
         "hydropneumothorax": Condition.PNEUMOTHORAX,
         "pleural effusion": Condition.PLEURAL_EFFUSION,
         "loculated pleural effusion": Condition.PLEURAL_EFFUSION,
+        "loculated fissural effusion": Condition.PLEURAL_EFFUSION,
         "pleural thickening": Condition.PLEURAL_OTHER,
+        "apical pleural thickening": Condition.PLEURAL_OTHER,
         "calcified pleural thickening": Condition.PLEURAL_OTHER,
         "pleural plaques": Condition.PLEURAL_OTHER,
+        "calcified pleural plaques": Condition.PLEURAL_OTHER,
         "nodule": Condition.LUNG_LESION,
         "multiple nodules": Condition.LUNG_LESION,
         "mass": Condition.LUNG_LESION,
         "pulmonary mass": Condition.LUNG_LESION,
+        "lung metastasis": Condition.LUNG_LESION,
+        "lepidic adenocarcinoma": Condition.LUNG_LESION,
         "fracture": Condition.FRACTURE,
         "rib fracture": Condition.FRACTURE,
+        "callus rib fracture": Condition.FRACTURE,
         "clavicle fracture": Condition.FRACTURE,
         "vertebral fracture": Condition.FRACTURE,
         "humeral fracture": Condition.FRACTURE,
+        "electrical device": Condition.SUPPORT_DEVICES,
         "pacemaker": Condition.SUPPORT_DEVICES,
+        "dai": Condition.SUPPORT_DEVICES,  # implantable defibrillator
         "dual chamber device": Condition.SUPPORT_DEVICES,
         "single chamber device": Condition.SUPPORT_DEVICES,
+        "artificial heart valve": Condition.SUPPORT_DEVICES,
+        "artificial aortic heart valve": Condition.SUPPORT_DEVICES,
+        "artificial mitral heart valve": Condition.SUPPORT_DEVICES,
+        "catheter": Condition.SUPPORT_DEVICES,
+        "reservoir central venous catheter": Condition.SUPPORT_DEVICES,
         "central venous catheter": Condition.SUPPORT_DEVICES,
+        "central venous catheter via umbilical vein": Condition.SUPPORT_DEVICES,
         "central venous catheter via jugular vein": Condition.SUPPORT_DEVICES,
         "central venous catheter via subclavian vein": Condition.SUPPORT_DEVICES,
         "endotracheal tube": Condition.SUPPORT_DEVICES,
         "tracheostomy tube": Condition.SUPPORT_DEVICES,
         "chest drain tube": Condition.SUPPORT_DEVICES,
         "NSG tube": Condition.SUPPORT_DEVICES,
+        "gastrostomy tube": Condition.SUPPORT_DEVICES,
+        "nephrostomy tube": Condition.SUPPORT_DEVICES,
+        "ventriculoperitoneal drain tube": Condition.SUPPORT_DEVICES,
         "normal": Condition.NO_FINDING,
     },
     Source.VINDR: {
@@ -214,11 +239,7 @@ def condition_named(name: str, source: Source = Source.CHEXPERT) -> Condition | 
 
     None means that the source's label has no counterpart among the 14, not that it is unknown.
     """
-    wanted = _fold(name)
-    for spelling, condition in _SPELLINGS[source].items():
-        if _fold(spelling) == wanted:
-            return condition
-    return None
+    return _FOLDED[source].get(_fold(name))
 
 
 def state_of_code(code: float | None) -> State:
@@ -236,3 +257,8 @@ def state_of_code(code: float | None) -> State:
 
 def _fold(name: str) -> str:
     return name.strip().replace("_", " ").casefold()
+
+
+_FOLDED = {
+    source: {_fold(name): condition for name, condition in known.items()} for source, known in _SPELLINGS.items()
+}
