@@ -1,0 +1,50 @@
+"""A text of the literature with its sections kept, and what is known of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_BLANKS = re.compile(r"\s+")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a document; ``heading`` is empty where it has none."""
+
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """One abstract, article, answer or plain text.
+
+    id: source and number, such as ``pubmed:10704411``, unique in a corpus. mesh: MeSH headings. language: ISO 639-2, as
+    MEDLINE writes it (``eng``), empty where unknown. license: as the source states it, empty where it does not.
+    """
+
+    id: str
+    title: str = ""
+    sections: tuple[Section, ...] = ()
+    year: int | None = None
+    language: str = ""
+    mesh: tuple[str, ...] = ()
+    publication_types: tuple[str, ...] = ()
+    license: str = ""
+
+    @property
+    def text(self) -> str:
+        """The title and the sections, each on a paragraph of its own, headings before the text."""
+        parts = [self.title, *(f"{part.heading}: {part.text}" if part.heading else part.text for part in self.sections)]
+        return "\n\n".join(part for part in parts if part)
+
+    @property
+    def body(self) -> str:
+        """The sections' texts without title and headings, a paragraph each."""
+        return "\n\n".join(section.text for section in self.sections)
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` with every run of blanks and line breaks as one blank."""
+    return _BLANKS.sub(" ", text).strip()

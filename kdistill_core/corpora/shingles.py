@@ -1,0 +1,19 @@
+"""Runs of words, by which texts are compared; case and punctuation do not count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+RUN = 5
+_WORD = re.compile(r"\w+")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of ``text``, case folded, without punctuation."""
+    return _WORD.findall(text.casefold())
+
+
+def runs_of(words: Sequence[str], length: int = RUN) -> list[str]:
+    """Return every run of ``length`` neighboring words; all of them as one where there are fewer."""
+    return [" ".join(words[start : start + length]) for start in range(max(1, len(words) - length + 1))]

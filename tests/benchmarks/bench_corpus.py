@@ -1,0 +1,101 @@
+"""How fast a corpus is built, beside a bare parse of the same files, and in how much memory.
+
+    python tests/benchmarks/bench_corpus.py [--gigabytes 1] [--workers 2]
+
+The files are real PubMed records of ../shared/data, repeated with other ids and every tenth word changed, so that most
+are near neighbors of some other, yet few are duplicates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import random
+import re
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lxml import etree
+
+from kdistill_core.corpora.building import CorpusSettings, build_documents
+from kdistill_core.corpora.filters import Selection
+
+SOURCE = Path(__file__).parents[3] / "shared" / "data" / "literature" / "pubmed21n1298.xml.gz"
+_TEXT = re.compile(rb"(<AbstractText[^>]*>)([^<]*)")
+_PMID = re.compile(rb'(<PMID Version="1">)(\d+)')
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gigabytes", type=float, default=1.0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    if not SOURCE.exists():
+        print(f"skipped: {SOURCE} is not there")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_files(Path(folder) / "literature", options.gigabytes)
+        megabytes = sum(file.stat().st_size for file in files) / 1e6
+        started = time.perf_counter()
+        records = sum(map(bare_parse, files))
+        bare = time.perf_counter() - started
+        settings = CorpusSettings("benchmark", (Path(folder) / "literature",), Selection(languages=("eng",)))
+        started = time.perf_counter()
+        parts = build_documents(settings, Path(folder) / "corpus", options.workers)
+        built = time.perf_counter() - started
+    # Of this process and of the largest worker; they live at the same time.
+    resident = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    taken = sum(part.taken for part in parts)
+    print(
+        f"{megabytes:.0f} MB of XML in {len(files)} files, {records} records, {taken} taken, {options.workers} workers"
+    )
+    print(f"bare parse (one process): {bare:.1f} s, {megabytes / bare:.1f} MB/s")
+    print(f"corpus built: {built:.1f} s, {megabytes / built:.1f} MB/s; ratio {bare / built:.2f}")
+    print(f"resident memory: {resident[0]:.0f} MiB here, {resident[1]:.0f} MiB in the largest worker")
+    return 0
+
+
+def write_files(folder: Path, gigabytes: float) -> list[Path]:
+    folder.mkdir()
+    with gzip.open(SOURCE) as stream:
+        whole = stream.read()
+    files: list[Path] = []
+    written = 0.0
+    while written < gigabytes * 1e9:
+        path = folder / f"{len(files):03d}.xml"
+        path.write_bytes(perturbed(whole, len(files)))
+        written += path.stat().st_size
+        files.append(path)
+    return files
+
+
+def perturbed(xml: bytes, number: int) -> bytes:
+    """Return the records with other ids and, but for the first file, every tenth word another."""
+    if number == 0:
+        return xml
+    rng = random.Random(number)
+
+    def change(match: re.Match[bytes]) -> bytes:
+        words = match[2].split(b" ")
+        for place in range(rng.randrange(10), len(words), 10):
+            words[place] = b"w%d" % rng.randrange(50000)
+        return match[1] + b" ".join(words)
+
+    return _PMID.sub(lambda match: match[1] + b"%d%s" % (number, match[2]), _TEXT.sub(change, xml))
+
+
+def bare_parse(path: Path) -> int:
+    records = 0
+    for _, article in etree.iterparse(path, tag="PubmedArticle", resolve_entities=False, no_network=True):
+        records += 1
+        article.clear(keep_tail=False)
+        while article.getprevious() is not None:
+            del article.getparent()[0]
+    return records
+
+
+if __name__ == "__main__":
+    sys.exit(main())
