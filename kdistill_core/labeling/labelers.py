@@ -17,7 +17,7 @@ from kdistill_core.labeling.labeler import label_report
 from kdistill_core.records import Finding
 
 # Modules of this package that no label of the rules depends on.
-_NOT_RULES = re.compile(r"__init__|labelers|label_files|chexbert\w*")
+_NOT_RULES = re.compile(r"__init__|labelers|label_files|label_runs|chexbert\w*")
 
 
 class LabelingError(KDistillError):
