@@ -87,7 +87,7 @@ def open_encoder(folder: Path | None = None, device: str = "cpu") -> SentenceEnc
     """
     folder = folder or encoder_folder()
     try:
-        pooling = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+        _require_mean_pooling(folder)
         limits = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
@@ -95,13 +95,17 @@ def open_encoder(folder: Path | None = None, device: str = "cpu") -> SentenceEnc
         raise EvaluationError(
             f"The sentence encoder in {folder} cannot be read: {error}.", f"Install {PACKAGE} again."
         ) from error
-    asked = sorted(name for name, used in pooling.items() if name.startswith("pooling_mode_") and used)
+    return SentenceEncoder(model.eval().to(device), tokenizer, int(limits["max_seq_length"]))
+
+
+def _require_mean_pooling(folder: Path) -> None:
+    pooling = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+    asked = [name for name, used in pooling.items() if name.startswith("pooling_mode_") and used]
     if asked != ["pooling_mode_mean_tokens"]:
         raise EvaluationError(
             f"The sentence encoder in {folder} asks for {', '.join(asked) or 'no pooling'}.",
             "Only the mean of all word pieces is known here; use all-MiniLM-L6-v2.",
         )
-    return SentenceEncoder(model.eval().to(device), tokenizer, int(limits["max_seq_length"]))
 
 
 def semantic_similarity(texts: Sequence[str], references: Sequence[str]) -> tuple[Measure, ...]:
