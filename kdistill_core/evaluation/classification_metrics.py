@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,18 @@ def families_of(conditions: tuple[Condition, ...]) -> dict[str, Columns]:
     return families
 
 
-def calls_of(probabilities: ConditionTable, thresholds: Mapping[Condition, float]) -> NDArray[np.bool_]:
-    """Return bool [n, K], what is called present: from its threshold on. Raises EvaluationError for one not given."""
-    return probabilities.values >= in_order(thresholds, probabilities.conditions, "threshold")
+@dataclass(frozen=True, eq=False)
+class Called:
+    """What is called present, bool [n, K], and the labels to hold it against: NaN where there is no threshold."""
+
+    calls: NDArray[np.bool_]
+    labels: Values
+
+
+def call(labels: ConditionTable, probabilities: ConditionTable, thresholds: Mapping[Condition, float]) -> Called:
+    """Call every condition present from its threshold on; both tables are of the same cases and columns."""
+    at = np.array([thresholds.get(condition, np.nan) for condition in probabilities.conditions], dtype=np.float64)
+    return Called(probabilities.values >= at, np.where(np.isnan(at), np.nan, labels.values))
 
 
 def in_order(values: Mapping[Condition, float], conditions: tuple[Condition, ...], what: str) -> Values:

@@ -21,7 +21,7 @@ from kdistill_core.evaluation.classification_metrics import (
     Build,
     Columns,
     Values,
-    calls_of,
+    call,
     families_of,
     in_order,
     why_undefined,
@@ -52,7 +52,8 @@ def classification_scores(
     """Return the scores of every condition, of all pooled (micro) and averaged (macro), with intervals by patient.
 
     truth: labels. probabilities: calibrated, in [0, 1]; matched by name. thresholds: from which probability on a
-    condition is called present, chosen on other cases; None leaves sensitivity, specificity, PPV, NPV and F1 out.
+    condition is called present, chosen on other cases; None leaves sensitivity, specificity, PPV, NPV and F1 out, and
+    of a condition without one they are not defined.
     prevalence: of each condition in training, the blind baseline; None takes that of these very cases, which is harder
     to beat, and names it so. Where the five conditions of Irvin et al. are among others, micro and macro are given over
     these five as well.
@@ -65,7 +66,7 @@ def classification_scores(
     labels, given = scored_pair(truth, probabilities, uncertain)
     metrics = _without_threshold(labels, given, prevalence)
     if thresholds is not None:
-        metrics += _at_thresholds(given, thresholds)
+        metrics += _at_thresholds(labels, given, thresholds)
     families = families_of(labels.conditions)
     measured = _measure(metrics, labels, list(families.values()), resamples, seed)
     writer = _Writer(labels, unit, uncertain, {} if thresholds is None else thresholds)
@@ -81,10 +82,11 @@ def classification_scores(
 
 @dataclass(frozen=True, eq=False)
 class _Metric:
-    """A score of columns of what was predicted and of what the baseline predicts, None without one; both [n, K]."""
+    """A score of columns of labels, what was predicted, and what the baseline predicts (None without one); [n, K]."""
 
     name: str
     build: Build
+    labels: Values
     predicted: NDArray[Any]
     blind: NDArray[Any] | None = None
     blind_name: str = ""
@@ -114,14 +116,23 @@ def _without_threshold(
         name, shares = TRAINING_PREVALENCE, in_order(prevalence, labels.conditions, "prevalence in training")
     blind = np.tile(shares, (len(labels), 1))
     builders = OF_RANKS | OF_PROBABILITIES
-    return [_Metric(metric, build, given.values, blind, name) for metric, build in builders.items()]
+    return [_Metric(metric, build, labels.values, given.values, blind, name) for metric, build in builders.items()]
 
 
-def _at_thresholds(given: ConditionTable, thresholds: Mapping[Condition, float]) -> list[_Metric]:
-    calls = calls_of(given, thresholds)
-    everything = np.ones_like(calls)
+def _at_thresholds(
+    labels: ConditionTable, given: ConditionTable, thresholds: Mapping[Condition, float]
+) -> list[_Metric]:
+    called = call(labels, given, thresholds)
+    everything = np.ones_like(called.calls)
     return [
-        _Metric(rate.value, partial(rate_statistic, rate), calls, everything if rate is Rate.F1 else None, ALL_CALLED)
+        _Metric(
+            rate.value,
+            partial(rate_statistic, rate),
+            called.labels,
+            called.calls,
+            everything if rate is Rate.F1 else None,
+            ALL_CALLED,
+        )
         for rate in Rate
     ]
 
@@ -133,7 +144,7 @@ def _measure(
     statistics: dict[tuple[str, Columns, bool], SumStatistic] = {}
     for metric in metrics:
         for at in [*((k,) for k in range(len(labels.conditions))), *families]:
-            truth = labels.values[:, at]
+            truth = metric.labels[:, at]
             statistics[metric.name, at, False] = metric.build(metric.predicted[:, at], truth)
             if metric.blind is not None:
                 statistics[metric.name, at, True] = metric.build(metric.blind[:, at], truth)
@@ -169,12 +180,15 @@ class _Writer:
 
     def of_condition(self, metric: _Metric, column: int, measured: _Measured) -> Score:
         condition = self.labels.conditions[column]
-        note = f"called present from {self.thresholds[condition]:.4g} on" if metric.name in _RATES else ""
+        note = ""
+        if metric.name in _RATES:
+            threshold = self.thresholds.get(condition)
+            note = "it has no threshold" if threshold is None else f"called present from {threshold:.4g} on"
         return self._score(metric, condition.value, (column,), measured, note)
 
     def pooled(self, metric: _Metric, suffix: str, columns: Columns, measured: _Measured) -> Score:
-        labels = int((~np.isnan(self.labels.values[:, columns])).sum())
-        note = f"{labels} labels of {len(columns)} conditions pooled"
+        known = ~np.isnan(metric.labels[:, columns])
+        note = f"{int(known.sum())} labels of {int(known.any(axis=0).sum())} conditions pooled"
         return self._score(metric, MICRO + suffix, columns, measured, note)
 
     def averaged(self, metric: _Metric, suffix: str, each: Mapping[int, _Measured]) -> Score:
@@ -187,7 +201,7 @@ class _Writer:
         return self._score(metric, MACRO + suffix, used, _mean([each[k] for k in used]), note)
 
     def _score(self, metric: _Metric, scope: str, columns: Columns, measured: _Measured, note: str) -> Score:
-        values = self.labels.values[:, columns]
+        values = metric.labels[:, columns]
         rows = np.flatnonzero((~np.isnan(values)).any(axis=1))
         n, patients = len(rows), len({self.labels.groups[row] for row in rows})
         defined = not np.isnan(measured.value)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kdistill_core.condition_table import ConditionTable
 from kdistill_core.conditions import Condition
@@ -16,9 +15,10 @@ from kdistill_core.evaluation.classification_metrics import (
     MICRO,
     OF_PROBABILITIES,
     OF_RANKS,
+    Called,
     Columns,
     Values,
-    calls_of,
+    call,
     families_of,
     why_undefined,
 )
@@ -57,7 +57,7 @@ def compare_classifiers(
     scopes = [*((k,) for k in range(len(labels.conditions))), *families.values()]
     pairs = _of_probabilities(labels, one, other, scopes)
     if first.thresholds is not None and second.thresholds is not None:
-        pairs |= _of_calls(labels, calls_of(one, first.thresholds), calls_of(other, second.thresholds), scopes)
+        pairs |= _of_calls(call(labels, one, first.thresholds), call(labels, other, second.thresholds), scopes)
     drawn = compare_pairs(pairs, labels.groups, resamples, seed)
     differences = []
     for metric in dict.fromkeys(metric for metric, _ in pairs):
@@ -87,13 +87,12 @@ def _of_probabilities(
     return pairs
 
 
-def _of_calls(
-    labels: ConditionTable, first: NDArray[np.bool_], second: NDArray[np.bool_], scopes: list[Columns]
-) -> dict[tuple[str, Columns], Pair]:
+def _of_calls(first: Called, second: Called, scopes: list[Columns]) -> dict[tuple[str, Columns], Pair]:
+    labels = np.where(np.isnan(second.labels), np.nan, first.labels)  # known where both have a threshold
     return {
         (rate.value, at): Pair(
-            rate_statistic(rate, first[:, at], labels.values[:, at]),
-            rate_statistic(rate, second[:, at], labels.values[:, at]),
+            rate_statistic(rate, first.calls[:, at], labels[:, at]),
+            rate_statistic(rate, second.calls[:, at], labels[:, at]),
         )
         for rate in Rate
         for at in scopes

@@ -45,6 +45,20 @@ class Rule:
 
 
 YOUDEN, BEST_F1 = Rule(Aim.YOUDEN), Rule(Aim.BEST_F1)
+RULE_NAMES = "youden, f1, sensitivity=0.9 or specificity=0.9"
+
+
+def threshold_rule(text: str) -> Rule:
+    """Return the rule that ``text`` names: one of ``RULE_NAMES``, any share in place of 0.9. Raises EvaluationError."""
+    name, _, number = text.strip().casefold().partition("=")
+    without_target = {"youden": YOUDEN, "f1": BEST_F1}
+    with_target = {"sensitivity": Aim.SENSITIVITY, "specificity": Aim.SPECIFICITY}
+    if name in without_target and not number:
+        return without_target[name]
+    try:
+        return Rule(with_target[name], float(number))
+    except (KeyError, ValueError) as error:
+        raise EvaluationError(f"{text!r} is no rule for thresholds.", f"Give {RULE_NAMES}.") from error
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,18 @@ def test_a_rate_without_a_call_says_so() -> None:
     assert "called present from 0.5 on" in scored(truth, given)["F1", C.EDEMA.value].note
 
 
+def test_a_condition_without_a_threshold_is_named_and_not_called() -> None:
+    truth, given = made(30, (C.EDEMA, C.FRACTURE))
+    found = scored(truth, given, thresholds={C.EDEMA: 0.5})
+    fracture = found["F1", C.FRACTURE.value]
+    assert fracture.value is None
+    assert "it has no threshold" in fracture.note
+    assert found["AUC", C.FRACTURE.value].value is not None
+    assert found["F1", "macro"].value == found["F1", "micro"].value == found["F1", C.EDEMA.value].value
+    assert "not defined on Fracture" in found["F1", "macro"].note
+    assert "of 1 conditions pooled" in found["F1", "micro"].note
+
+
 def test_nothing_at_all_is_labeled() -> None:
     truth, given = made(10, (C.EDEMA,))
     truth.values[:] = NAN
@@ -196,8 +208,6 @@ def test_what_cannot_be_scored_is_refused() -> None:
         scored(empty, given)
     with pytest.raises(EvaluationError, match=r"missing or outside \[0, 1\]; the first are of Enlarged"):
         scored(truth, replace(given, values=given.values * 2 - 1))
-    with pytest.raises(EvaluationError, match="No threshold is given of Fracture"):
-        scored(truth, given, thresholds={c: 0.5 for c in CONDITIONS if c is not C.FRACTURE})
     with pytest.raises(EvaluationError, match="No prevalence in training is given of Edema"):
         scored(truth, given, prevalence={c: 0.5 for c in CONDITIONS if c is not C.EDEMA})
     with pytest.raises(ConditionTableError, match="no column 'Edema'"):
