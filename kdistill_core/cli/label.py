@@ -6,10 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
-import click
 import typer
 
 from kdistill_core.cli.console import err, result, say
@@ -19,12 +19,24 @@ if TYPE_CHECKING:
     from kdistill_core.labeling.label_runs import LabeledReport
     from kdistill_core.labeling.labelers import Labeler
 
-# The values of LabelerName and Passage, whose import would slow every command's start.
-RULES, CHEXBERT = LABELERS = ("rules", "chexbert")
-REPORT, FINDINGS, IMPRESSION = SECTIONS = ("report", "findings", "impression")
-
 _SECONDS_BETWEEN_LINES = 10.0  # of progress, where there is no terminal to draw a bar on
 _LABELED, _EMPTY, _WITHOUT_SECTION = "labeled", "empty", "without section"
+
+
+# The library's own names, LabelerName and Passage: importing them here would slow down the start of every command.
+class LabelerChoice(StrEnum):
+    """What reads the reports."""
+
+    RULES = "rules"
+    CHEXBERT = "chexbert"
+
+
+class SectionChoice(StrEnum):
+    """What of each report is read."""
+
+    REPORT = "report"
+    FINDINGS = "findings"
+    IMPRESSION = "impression"
 
 
 def label(
@@ -33,14 +45,11 @@ def label(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="CSV file of labels to write.")],
     labeler: Annotated[
-        str,
-        typer.Option(
-            "--labeler", click_type=click.Choice(LABELERS), help="The built-in rules, or the CheXbert network."
-        ),
-    ] = RULES,
+        LabelerChoice, typer.Option("--labeler", help="The built-in rules, or the CheXbert network.")
+    ] = LabelerChoice.RULES,
     section: Annotated[
-        str, typer.Option("--section", click_type=click.Choice(SECTIONS), help="The part of each report to label.")
-    ] = REPORT,
+        SectionChoice, typer.Option("--section", help="The part of each report to label.")
+    ] = SectionChoice.REPORT,
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="CheXbert's weights, chexbert.pth.")
     ] = None,
@@ -72,7 +81,7 @@ def label(
     ignored = ignored_columns(reports)
     if ignored:
         say(f"Ignored columns: {', '.join(ignored)}.")
-    if labeler == CHEXBERT and section != IMPRESSION:
+    if labeler is LabelerChoice.CHEXBERT and section is not SectionChoice.IMPRESSION:
         say("CheXbert was trained on impressions; --section impression labels those alone.")
     opened = _open(labeler, weights, vocabulary, device)
     say(f"Labeler: {opened.name} {opened.version}")
@@ -84,9 +93,9 @@ def label(
 
 
 def _check_options(
-    labeler: str, weights: Path | None, vocabulary: Path | None, evidence: Path | None, workers: int
+    labeler: LabelerChoice, weights: Path | None, vocabulary: Path | None, evidence: Path | None, workers: int
 ) -> None:
-    if labeler == CHEXBERT:
+    if labeler is LabelerChoice.CHEXBERT:
         if weights is None:
             raise typer.BadParameter("CheXbert needs its weights, the file chexbert.pth.", param_hint="--weights")
         if evidence is not None:
@@ -111,10 +120,10 @@ def _check_paths(reports: Path, written: Sequence[Path], *, overwrite: bool) -> 
             raise LabelingError(f"{path} exists already.", "Give another name, or --overwrite.")
 
 
-def _open(name: str, weights: Path | None, vocabulary: Path | None, device: str) -> Labeler:
+def _open(name: LabelerChoice, weights: Path | None, vocabulary: Path | None, device: str) -> Labeler:
     from kdistill_core.labeling.labelers import open_labeler
 
-    if name == RULES:
+    if name is LabelerChoice.RULES:
         return open_labeler(name)
     from kdistill_core.engine.device import choose_placement
 
@@ -123,7 +132,7 @@ def _open(name: str, weights: Path | None, vocabulary: Path | None, device: str)
 
 
 def _run(
-    labeler: Labeler, reports: Path, out: Path, evidence: Path | None, section: str, workers: int, total: int
+    labeler: Labeler, reports: Path, out: Path, evidence: Path | None, section: SectionChoice, workers: int, total: int
 ) -> Counter[str]:
     """Label and write; return how many reports there were, and how many of them had nothing to label."""
     from kdistill_core.labeling.label_files import LabelWriter, read_reports, write_evidence, written_whole
@@ -148,7 +157,7 @@ def _kind(report: LabeledReport) -> str:
     return _LABELED if report.text.strip() else _EMPTY
 
 
-def _summary(seen: Counter[str], section: str, seconds: float) -> str:
+def _summary(seen: Counter[str], section: SectionChoice, seconds: float) -> str:
     parts = [f"{seen[_LABELED]:,} of {seen.total():,} reports labeled in {seconds:.1f} s ({_rate(seen, seconds)})."]
     if seen[_EMPTY]:
         parts.append(f"{seen[_EMPTY]:,} are empty; all their labels are blank.")
