@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kdistill_core.conditions import CONDITIONS
 from kdistill_core.datasets.chexpert_images import SPLITS, ImagePath, image_path, patient_of, view_position
-from kdistill_core.datasets.chexpert_labels import BLANK, LABEL_COLUMNS, PackedLabels, pack_row, unpack
+from kdistill_core.datasets.chexpert_labels import BLANK, PackedLabels, label_columns, pack_row, unpack
 from kdistill_core.datasets.chexpert_plus import PLUS
 from kdistill_core.datasets.contract import DataSet, DatasetError, DataSource, Ledger, Part, ReadOptions
 from kdistill_core.datasets.disk import names_in
@@ -56,9 +56,10 @@ def _recognizes(root: Path) -> bool:
 
 def _has_columns(table: Path) -> bool:
     try:
-        return {"Path", *LABEL_COLUMNS} <= set(column_names(table))
+        names = column_names(table)
     except TableError:  # of whichever data set this table is, it cannot be read as CheXpert's
         return False
+    return {"Path", *label_columns(names).values()} <= set(names)
 
 
 def _open(root: Path, options: ReadOptions) -> DataSet:
@@ -117,14 +118,15 @@ def _read_table(table: Path, ledger: Ledger) -> dict[str, _StudyRows]:
     studies: dict[str, _StudyRows] = {}
     seen = set()
     disagreeing: dict[str, None] = {}
-    for row in read_rows(table, ("Path", *LABEL_COLUMNS)):
+    columns = label_columns(column_names(table))
+    for row in read_rows(table, ("Path", *columns.values())):
         path = image_path(table, row.line, row["Path"])
         if path in seen:
             raise DatasetError(
                 f"{table}, line {row.line}: the image is listed a second time.", "Remove one of the rows."
             )
         seen.add(path)
-        labels = pack_row(table, row)
+        labels = pack_row(table, row, columns)
         patient = patient_of(path.patient, row.get("Sex"), row.get("Age"))
         study = studies.setdefault(path.study_id, _StudyRows(patient, labels))
         if labels != study.labels:

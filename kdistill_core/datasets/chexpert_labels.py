@@ -6,15 +6,14 @@ labels are kept packed until they are asked for: hundreds of thousands of studie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kdistill_core.conditions import CONDITIONS, Condition, State, state_of_code
 from kdistill_core.records import Finding
 from kdistill_core.tables import Row, TableError
 
-LABEL_COLUMNS: tuple[str, ...] = tuple(condition.value for condition in CONDITIONS)
-
+_AIRSPACE_OPACITY = "Airspace Opacity"
 _STATES = tuple(State)
 _ADVICE = "A label is 1 (positive), 0 (negative), -1 (uncertain) or an empty cell (not mentioned)."
 _CELLS = {
@@ -32,22 +31,36 @@ PackedLabels = bytes
 _PLACES = {cell: _STATES.index(state) for cell, state in _CELLS.items()}
 # Findings never change, so that all studies share these 56.
 _FINDINGS = tuple(tuple(Finding(condition, state) for state in _STATES) for condition in CONDITIONS)
-BLANK: PackedLabels = bytes([_STATES.index(State.BLANK)] * len(CONDITIONS))
+_BLANK = _STATES.index(State.BLANK)
+BLANK: PackedLabels = bytes([_BLANK] * len(CONDITIONS))
 
 
-def pack_row(path: Path, row: Row) -> PackedLabels:
-    """Return the labels of a table's row, which has all of ``LABEL_COLUMNS``.
+def label_columns(names: Collection[str], optional: Collection[Condition] = ()) -> dict[Condition, str]:
+    """Return the column that a table of these columns must have for each condition, in the order of ``CONDITIONS``.
+
+    "Airspace Opacity" stands for Lung Opacity where there is none, as in labels made by hand. optional: conditions that
+    may have no column and then have none here.
+    """
+    found = {condition: condition.value for condition in CONDITIONS}
+    if found[Condition.LUNG_OPACITY] not in names and _AIRSPACE_OPACITY in names:
+        found[Condition.LUNG_OPACITY] = _AIRSPACE_OPACITY
+    return {condition: name for condition, name in found.items() if name in names or condition not in optional}
+
+
+def pack_row(path: Path, row: Row, columns: Mapping[Condition, str]) -> PackedLabels:
+    """Return the labels of a table's row; blank where ``columns``, of :func:`label_columns`, has none.
 
     Raises TableError with file and line for a cell that is no label.
     """
     cells = row.cells
     try:
-        return bytes([_PLACES[cells[name].strip()] for name in LABEL_COLUMNS])
+        return bytes(
+            [_PLACES[cells[columns[condition]].strip()] if condition in columns else _BLANK for condition in CONDITIONS]
+        )
     except KeyError:
-        wrong = next(name for name in LABEL_COLUMNS if cells[name].strip() not in _PLACES)
-        raise TableError(
-            f"{path}, line {row.line}: {cells[wrong].strip()!r} is no label of {wrong}.", _ADVICE
-        ) from None
+        wrong = next(c for c, column in columns.items() if cells[column].strip() not in _PLACES)
+        problem = f"{path}, line {row.line}: {cells[columns[wrong]].strip()!r} is no label of {wrong.value}."
+        raise TableError(problem, _ADVICE) from None
 
 
 def pack_record(path: Path, line: int, record: Mapping[str, object]) -> PackedLabels:

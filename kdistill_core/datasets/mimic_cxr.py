@@ -14,13 +14,13 @@ from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 
-from kdistill_core.conditions import CONDITIONS
-from kdistill_core.datasets.chexpert_labels import unpack
+from kdistill_core.datasets.chexpert_labels import label_columns, unpack
 from kdistill_core.datasets.contract import DataSet, DatasetError, DataSource, Ledger, Part, ReadOptions
 from kdistill_core.datasets.disk import names_in
 from kdistill_core.datasets.mimic_tables import (
     LABEL_SETS,
     RECORD_LIST,
+    LabelSet,
     MimicTables,
     StudyRows,
     find_table,
@@ -37,7 +37,7 @@ from kdistill_core.datasets.remark_kinds import (
 )
 from kdistill_core.labeling.sections import report_sections
 from kdistill_core.records import ImageSource, Patient, Report, Study, StudyImage
-from kdistill_core.tables import plain_or_gzipped
+from kdistill_core.tables import column_names, plain_or_gzipped
 
 _JPG = ("mimic-cxr-jpg", "MIMIC-CXR as JPG")
 _DICOM = ("mimic-cxr-dicom", "MIMIC-CXR as DICOM")
@@ -90,6 +90,7 @@ def _open(
     source: tuple[str, str], root: Path, options: ReadOptions, images: Path, suffix: str, image_parts: tuple[Part, ...]
 ) -> DataSet:
     labels, label_table = _label_table(root, options.labels)
+    columns = label_columns(column_names(label_table), labels.optional) if label_table is not None else {}
     split_table = find_table(root, "split")
     files, unpacked = root / "files", _unpacked_reports(root)
     layout = _Layout(files, suffix, (files, *unpacked) if options.reports else ())
@@ -101,28 +102,26 @@ def _open(
         parts=(
             *image_parts,
             Part("mimic-cxr-*-split.csv[.gz]", "splits", False, split_table),
-            Part(f"mimic-cxr-*-{labels}.csv[.gz]", "labels", False, label_table),
+            Part(f"mimic-cxr-*-{labels.table}.csv[.gz]", "labels", False, label_table),
             Part("files", "images", True, files if files.is_dir() else None),
             Part("mimic-cxr-reports", "reports, if not beside the images", False, next(iter(unpacked), None)),
         ),
-        conditions=CONDITIONS if label_table is not None else (),
-        label_source=f"{LABEL_SETS[labels]}, from the reports"
-        if label_table is not None
-        else "no label table is there",
+        conditions=tuple(columns),
+        label_source=labels.made_by if label_table is not None else "no label table is there",
         splits="as published with MIMIC-CXR-JPG" if split_table is not None else "no split table is there",
-        iterate=partial(_studies, MimicTables(images, split_table, label_table), layout),
+        iterate=partial(_studies, MimicTables(images, split_table, label_table, columns), layout),
     )
 
 
-def _label_table(root: Path, asked_for: str) -> tuple[str, Path | None]:
-    """Return the name of the label set and its table, which may be missing only where nobody asked for it."""
-    labels = asked_for or _DEFAULT_LABELS
-    if labels not in LABEL_SETS:
-        raise DatasetError(f"MIMIC-CXR has no label set {labels!r}.", f"Choose one of {', '.join(LABEL_SETS)}.")
-    table = find_table(root, labels)
+def _label_table(root: Path, asked_for: str) -> tuple[LabelSet, Path | None]:
+    """Return the label set and its table, which may be missing only where nobody asked for it."""
+    labels = LABEL_SETS.get(asked_for or _DEFAULT_LABELS)
+    if labels is None:
+        raise DatasetError(f"MIMIC-CXR has no label set {asked_for!r}.", f"Choose one of {', '.join(LABEL_SETS)}.")
+    table = find_table(root, labels.table)
     if asked_for and table is None:
         raise DatasetError(
-            f"{root} holds no table of the labels asked for (mimic-cxr-2.0.0-{labels}.csv, plain or gzipped).",
+            f"{root} holds no table of the labels asked for (mimic-cxr-*-{labels.table}.csv, plain or gzipped).",
             "Copy it from MIMIC-CXR-JPG, or ask for no label set.",
         )
     return labels, table

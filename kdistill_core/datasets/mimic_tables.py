@@ -8,12 +8,13 @@ Johnson et al., MIMIC-CXR-JPG, arXiv 1901.07042.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from kdistill_core.datasets.chexpert_labels import BLANK, LABEL_COLUMNS, PackedLabels, pack_row
+from kdistill_core.conditions import Condition
+from kdistill_core.datasets.chexpert_labels import BLANK, PackedLabels, pack_row
 from kdistill_core.datasets.contract import DatasetError, Ledger
 from kdistill_core.datasets.remark_kinds import (
     BLANK_LABELS,
@@ -28,9 +29,26 @@ from kdistill_core.datasets.splits import Split, most_held_out
 from kdistill_core.tables import Row, TableError, plain_or_gzipped, read_rows
 
 RECORD_LIST = "cxr-record-list.csv"
-LABEL_SETS: dict[str, str] = {"chexpert": "CheXpert's labeler", "negbio": "NegBio"}
 
 _SPLITS = {"train": Split.TRAIN, "validate": Split.VALIDATION, "test": Split.TEST}
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """A set of labels. table: its part in the file's name; made_by: in words; optional: may have no column."""
+
+    table: str
+    made_by: str
+    optional: frozenset[Condition] = frozenset()
+
+
+# The radiologist read the reports of 687 studies, not their images; release 2.1.0 published it (there as 2.1.0 beside
+# tables named 2.0.0), and whether it has a column No Finding could not be looked up.
+LABEL_SETS: dict[str, LabelSet] = {
+    "chexpert": LabelSet("chexpert", "CheXpert's labeler, from the reports"),
+    "negbio": LabelSet("negbio", "NegBio, from the reports"),
+    "radiologist": LabelSet("test-set-labeled", "a radiologist, from the reports", frozenset({Condition.NO_FINDING})),
+}
 
 
 class ImageRow(NamedTuple):
@@ -57,11 +75,15 @@ class StudyRows:
 
 @dataclass(frozen=True)
 class MimicTables:
-    """The files that serve; None for those that are not there. images: the metadata, else the list of DICOM files."""
+    """The files that serve; None for those that are not there. images: the metadata, else the list of DICOM files.
+
+    label_columns: of the label table, by condition.
+    """
 
     images: Path
     split: Path | None = None
     labels: Path | None = None
+    label_columns: Mapping[Condition, str] = field(default_factory=dict)
 
 
 def find_table(root: Path, subject: str) -> Path | None:
@@ -93,7 +115,7 @@ def read_tables(tables: MimicTables, ledger: Ledger) -> list[StudyRows]:
     for study in studies.values():
         study.split = _split_of_study(study, ledger)
     if tables.labels is not None:
-        _add_labels(tables.labels, studies, ledger)
+        _add_labels(tables.labels, tables.label_columns, studies, ledger)
     return sorted(studies.values(), key=lambda study: (study.subject, study.id))
 
 
@@ -171,8 +193,8 @@ def _split_of_study(study: StudyRows, ledger: Ledger) -> str:
     return most_held_out(splits)
 
 
-def _add_labels(path: Path, studies: dict[str, StudyRows], ledger: Ledger) -> None:
-    for name, labels in _read_labels(path):
+def _add_labels(path: Path, columns: Mapping[Condition, str], studies: dict[str, StudyRows], ledger: Ledger) -> None:
+    for name, labels in _read_labels(path, columns):
         study = studies.get(name)
         if study is None:
             ledger.note(*UNKNOWN_STUDY, case=name)
@@ -185,15 +207,15 @@ def _add_labels(path: Path, studies: dict[str, StudyRows], ledger: Ledger) -> No
             ledger.note(*NO_LABELS, case=study.id)
 
 
-def _read_labels(path: Path) -> Iterator[tuple[str, PackedLabels]]:
+def _read_labels(path: Path, columns: Mapping[Condition, str]) -> Iterator[tuple[str, PackedLabels]]:
     seen: set[str] = set()
     shared: dict[PackedLabels, PackedLabels] = {}
-    for row in read_rows(path, ("study_id", *LABEL_COLUMNS)):
+    for row in read_rows(path, ("study_id", *columns.values())):
         name = row["study_id"]
         if name in seen:
             raise _doubled(path, row, "study", name)
         seen.add(name)
-        labels = pack_row(path, row)
+        labels = pack_row(path, row, columns)
         yield name, shared.setdefault(labels, labels)
 
 

@@ -323,10 +323,22 @@ def test_a_table_both_plain_and_gzipped_is_one_table(tree):
     assert read_jpg(tree.root)[0]["57375967"].split == "test"
 
 
-def test_the_labels_of_the_test_set_in_release_2_1_0_are_no_second_version(tree):
-    """Release 2.1.0 names its tables 2.0.0 and puts this one beside them."""
-    (tree.root / "mimic-cxr-2.1.0-test-set-labeled.csv").write_text("study_id,Airspace Opacity\n50414267,1\n")
-    assert len(read_jpg(tree.root)[0]) == 4
+def test_the_radiologists_labels_of_release_2_1_0_are_a_label_set_and_no_second_version(tree):
+    """Release 2.1.0 names its tables 2.0.0 and puts these beside them; they say Airspace Opacity."""
+    header = ("study_id", *("Airspace Opacity" if name == "Lung Opacity" else name for name in LABELS[2:]))
+    row = ("50414267", *("-1" if name == "Airspace Opacity" else "" for name in header[1:]))
+    gold = write_table(tree.root / "mimic-cxr-2.1.0-test-set-labeled.csv", header, [row])
+    assert "Lung Opacity" not in states_of(read_jpg(tree.root)[0]["50414267"])
+    data = JPG.open(tree.root, ReadOptions(labels="radiologist"))
+    studies, remarks = read(data)
+    assert states_of(studies["50414267"]) == {"Lung Opacity": State.UNCERTAIN}
+    assert remarks["no labels"][0] == 3
+    assert len(data.conditions) == 14
+    place = header.index("No Finding")
+    write_table(gold, (*header[:place], *header[place + 1 :]), [row[:-1]])
+    assert set(CONDITIONS) - set(JPG.open(tree.root, ReadOptions(labels="radiologist")).conditions) == {
+        Condition.NO_FINDING
+    }
 
 
 def test_dicom_is_read_from_its_own_list_where_the_metadata_is_not_there(tmp_path):
