@@ -147,7 +147,7 @@ def _text_measures(
     metric = text_metric(name)
     if texts is None or references is None:
         absent = "generated texts" if texts is None else "reference texts"
-        score = Score(name, "all", None, 0, metric.facts.higher_is_better, note=f"there are no {absent}")
+        score = Score(name, "all", None, 0, metric.facts.higher_is_better, note=f"no {absent} were given")
         return (Measure(score, np.zeros((cases, 2)), ratio),)
     if len(texts) != cases or len(references) != cases:
         raise EvaluationError(

@@ -84,7 +84,8 @@ def compute(
     for measure, own in zip(measures, drawn[: len(measures)], strict=True):
         value = measure.value
         if np.isnan(value):
-            scores.append(measure.score)
+            reason = "; there is nothing to count" if measure.score.n == 0 else "; not defined on these cases"
+            scores.append(replace(measure.score, note=measure.score.note + reason))
             continue
         compared = [
             Baseline(name, other, interval(other, values), interval(value - other, own - values))
