@@ -135,7 +135,7 @@ def _image(root: Path, masks: _Masks, name: str, of_image: Mapping[str, RunLengt
         for label, mask in of_image.items()
         if not is_empty(mask)
     )
-    return StudyImage(name, ImageSource(str(path)), side.capitalize(), rows, columns, regions)
+    return StudyImage(name, ImageSource(str(path)), side.upper(), rows, columns, regions)
 
 
 def _findings(images: tuple[StudyImage, ...]) -> tuple[Finding, ...]:

@@ -143,7 +143,7 @@ def _image(name: str, view: str, root: Path, files: ImageFiles, ledger: Ledger) 
     # The XML, its PNG files, its DICOM files and the tabular copy write the same name in four ways.
     plain = _plain(name)
     others = (plain, f"CXR{plain}", f"CXR{plain.split('_')[0]}_{plain}")
-    return StudyImage(name, files.source(name, root / "NLMCXR_png" / f"{name}.png", ledger, *others), view)
+    return StudyImage(name, files.source(name, root / "NLMCXR_png" / f"{name}.png", ledger, *others), view.upper())
 
 
 def _plain(name: str) -> str:

@@ -53,7 +53,7 @@ def test_masks_stay_with_their_image_and_labels_belong_to_the_study(tmp_path: Pa
     assert study.patient.id == "patient64541"
     assert study.split == "validation"
     frontal, lateral = study.images
-    assert (frontal.rows, frontal.columns, frontal.view_position) == (4, 5, "Frontal")
+    assert (frontal.rows, frontal.columns, frontal.view_position) == (4, 5, "FRONTAL")
     (region,) = frontal.regions
     assert (region.label, region.condition) == ("Airspace Opacity", Condition.LUNG_OPACITY)
     assert region.mask is not None

@@ -139,7 +139,7 @@ def test_the_tabular_copy_says_the_views_and_what_its_spreadsheet_lost(tmp_path:
     picture(tmp_path / "images" / "images_normalized" / "1_IM-0001-4001.dcm.png")
     studies, remarks = read(CSV, tmp_path)
     assert [study.id for study in studies] == ["CXR1", "CXR2", "CXR3"]
-    assert [image.view_position for image in studies[0].images] == ["Frontal", "Lateral"]
+    assert [image.view_position for image in studies[0].images] == ["FRONTAL", "LATERAL"]
     assert studies[0].report is not None
     assert studies[0].report.sections["findings"] == "Clear, dry lungs."
     assert remarks == {
@@ -162,7 +162,7 @@ def test_the_xml_takes_its_views_from_the_table_where_it_lies_beside(tmp_path: P
     write_csv(tmp_path, [], ["1,1_IM-0001-4001.dcm.png,Frontal", "1,1_IM-0001-3001.dcm.png,Lateral"])
     picture(tmp_path / "NLMCXR_dcm" / "1" / "1_IM-0001-4001.png")
     (study,), remarks = read(XML, tmp_path)
-    assert [image.view_position for image in study.images] == ["Frontal", "Lateral"]
+    assert [image.view_position for image in study.images] == ["FRONTAL", "LATERAL"]
     assert remarks == {"missing image": 1}
 
 
@@ -228,6 +228,6 @@ def test_the_real_folder_is_recognized_as_both_and_views_fill_the_xml(shared_dat
     studies, remarks = read(XML, shared_data / "reports", ReadOptions(reports=False))
     views = Counter(image.view_position for study in studies for image in study.images)
     assert sum(views.values()) == 7470
-    assert views["Frontal"] + views["Lateral"] == 7466
+    assert views["FRONTAL"] + views["LATERAL"] == 7466
     assert remarks["empty view position"] == 4
     assert CSV.recognizes(shared_data / "reports")
