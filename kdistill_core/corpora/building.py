@@ -28,7 +28,7 @@ from kdistill_core.corpora.errors import CorpusError
 from kdistill_core.corpora.filters import Selection, without_asides
 from kdistill_core.corpora.reading import files_in, opened, read_documents
 from kdistill_core.corpora.records import questions_in
-from kdistill_core.corpora.shingles import words_of
+from kdistill_core.corpora.shingles import Shingled, shingled
 from kdistill_core.serialization import from_json, to_json
 
 TRAINING, HELD_OUT = "training", "held out"
@@ -149,8 +149,8 @@ def _write_candidates(part: tuple[str, Path], settings: CorpusSettings, folder: 
         for documents in _batches(read_documents(file)):
             read += len(documents)
             chosen = list(_chosen(documents, settings.selection, evaluation, turned_away))
-            marks = fingerprints([words_of(document.body) for document in chosen])
-            rows = [_row(document, settings.held_out) for document in chosen]
+            marks = fingerprints([text for _, text in chosen])
+            rows = [_row(document, settings.held_out) for document, _ in chosen]
             writer.write_table(_table(rows, marks))
     counts = PartCounts(file.name, _sha256(file), read, 0, 0, dict(turned_away), {})
     partial_path.replace(path)
@@ -187,13 +187,14 @@ def _without_repeats(index: DuplicateIndex, out: Path, name: str, counts: PartCo
 
 def _chosen(
     documents: Iterable[Document], selection: Selection, evaluation: EvaluationTexts, turned_away: Counter[str]
-) -> Iterator[Document]:
+) -> Iterator[tuple[Document, Shingled]]:
     for document in map(without_asides, documents):
-        reason = selection.turned_away(document) or evaluation.overlap(document)
+        text = shingled(document.text)
+        reason = selection.turned_away(document) or evaluation.overlap(document.id, text)
         if reason:
             turned_away[reason] += 1
         else:
-            yield document
+            yield document, text
 
 
 def _evaluation(files: Sequence[Path]) -> EvaluationTexts:

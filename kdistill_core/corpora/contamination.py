@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kdistill_core.corpora.documents import Document
 from kdistill_core.corpora.records import PubMedQuestion
-from kdistill_core.corpora.shingles import RUN, runs_of, words_of
+from kdistill_core.corpora.shingles import RUN, Shingled, runs_of, words_of
 
 # Runs of 13 words are what GPT-3's authors took for an overlap (Brown et al., NeurIPS 2020, appendix C).
 LONGEST_SHARED_RUN = 13
@@ -31,12 +30,12 @@ class EvaluationTexts:
         self._beginnings = {_beginning(run) for run in self._runs}
         self._lengths = sorted({run.count(" ") + 1 for run in self._runs})
 
-    def overlap(self, document: Document) -> str:
-        """Return why ``document`` may not be trained on, an empty text where it may."""
-        if document.id in self._ids:
+    def overlap(self, name: str, text: Shingled) -> str:
+        """Return why the document of this id and text may not be trained on, an empty text where it may."""
+        if name in self._ids:
             return "is a document that the evaluation asks about"
-        words = words_of(document.text)
-        for place, beginning in enumerate(runs_of(words)):
+        words = text.words
+        for place, beginning in enumerate(text.runs):
             if beginning in self._beginnings:
                 for length in self._lengths:
                     if " ".join(words[place : place + length]) in self._runs:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-
-_BLANKS = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,7 @@ class Document:
         parts = [self.title, *(f"{part.heading}: {part.text}" if part.heading else part.text for part in self.sections)]
         return "\n\n".join(part for part in parts if part)
 
-    @property
-    def body(self) -> str:
-        """The sections' texts without title and headings, a paragraph each."""
-        return "\n\n".join(section.text for section in self.sections)
-
 
 def one_line(text: str) -> str:
     """Return ``text`` with every run of blanks and line breaks as one blank."""
-    return _BLANKS.sub(" ", text).strip()
+    return " ".join(text.split())

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rensa import RMinHash
 
 from kdistill_core.corpora.errors import CorpusError
-from kdistill_core.corpora.shingles import runs_of
+from kdistill_core.corpora.shingles import Shingled
 
 _SEED = 1
 _BANDS, _ROWS = 16, 8  # finds pairs of likeness .8 with a chance of 1 - (1 - .8**8)**16 = .95
@@ -54,15 +54,15 @@ class Repeat:
     likeness: float
 
 
-def fingerprints(texts: Sequence[Sequence[str]]) -> list[Fingerprint]:
-    """Return one fingerprint a text, given its words (:func:`kdistill_core.corpora.shingles.words_of`)."""
+def fingerprints(texts: Sequence[Shingled]) -> list[Fingerprint]:
+    """Return one fingerprint a text."""
     if not texts:
         return []
-    rows = RMinHash.digest_matrix_from_token_sets([runs_of(words) for words in texts], _PERMUTATIONS, _SEED).to_rows()
+    rows = RMinHash.digest_matrix_from_token_sets([text.runs for text in texts], _PERMUTATIONS, _SEED).to_rows()
     signatures = np.asarray(rows, dtype=np.uint32)
     return [
-        Fingerprint(hashlib.blake2b(" ".join(words).encode(), digest_size=16).digest(), signature.tobytes())
-        for words, signature in zip(texts, signatures, strict=True)
+        Fingerprint(hashlib.blake2b(" ".join(text.words).encode(), digest_size=16).digest(), signature.tobytes())
+        for text, signature in zip(texts, signatures, strict=True)
     ]
 
 

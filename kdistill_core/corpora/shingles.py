@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 RUN = 5
 _WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Shingled:
+    """A text's words, case folded and without punctuation, and every run of :data:`RUN` of them."""
+
+    words: list[str]
+    runs: list[str]
+
+
+def shingled(text: str) -> Shingled:
+    """Return what a text is compared by."""
+    words = words_of(text)
+    return Shingled(words, runs_of(words))
 
 
 def words_of(text: str) -> list[str]:

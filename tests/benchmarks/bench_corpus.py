@@ -9,15 +9,18 @@ are near neighbors of some other, yet few are duplicates.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
+import multiprocessing
 import random
 import re
-import resource
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
+import psutil
 from lxml import etree
 
 from kdistill_core.corpora.building import CorpusSettings, build_documents
@@ -37,25 +40,53 @@ def main() -> int:
         print(f"skipped: {SOURCE} is not there")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        files = write_files(Path(folder) / "literature", options.gigabytes)
+        # In a process of its own, whose memory is not counted.
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(1) as pool:
+            files = pool.apply(write_files, (Path(folder) / "literature", options.gigabytes))
         megabytes = sum(file.stat().st_size for file in files) / 1e6
         started = time.perf_counter()
         records = sum(map(bare_parse, files))
         bare = time.perf_counter() - started
         settings = CorpusSettings("benchmark", (Path(folder) / "literature",), Selection(languages=("eng",)))
         started = time.perf_counter()
-        parts = build_documents(settings, Path(folder) / "corpus", options.workers)
+        with Memory() as memory:
+            parts = build_documents(settings, Path(folder) / "corpus", options.workers)
         built = time.perf_counter() - started
-    # Of this process and of the largest worker; they live at the same time.
-    resident = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     taken = sum(part.taken for part in parts)
     print(
         f"{megabytes:.0f} MB of XML in {len(files)} files, {records} records, {taken} taken, {options.workers} workers"
     )
     print(f"bare parse (one process): {bare:.1f} s, {megabytes / bare:.1f} MB/s")
     print(f"corpus built: {built:.1f} s, {megabytes / built:.1f} MB/s; ratio {bare / built:.2f}")
-    print(f"resident memory: {resident[0]:.0f} MiB here, {resident[1]:.0f} MiB in the largest worker")
+    print(f"resident memory of all processes together: {memory.most:.0f} MiB at most")
     return 0
+
+
+class Memory:
+    """Watches the resident memory of this process and its children, in MiB, twenty times a second."""
+
+    def __init__(self) -> None:
+        self.most = 0.0
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Memory:
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            own = psutil.Process()
+            total = 0
+            for process in (own, *own.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    total += process.memory_info().rss
+            self.most = max(self.most, total / 2**20)
 
 
 def write_files(folder: Path, gigabytes: float) -> list[Path]:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from kdistill_core.corpora.duplicates import DuplicateIndex, Repeat, fingerprints
 from kdistill_core.corpora.errors import CorpusError
-from kdistill_core.corpora.shingles import runs_of, words_of
+from kdistill_core.corpora.shingles import runs_of, shingled, words_of
 
 
 def added(index: DuplicateIndex, texts: dict[str, str]) -> dict[str, Repeat | None]:
-    marks = fingerprints([words_of(text) for text in texts.values()])
+    marks = fingerprints([shingled(text) for text in texts.values()])
     return {name: index.add(name, mark) for name, mark in zip(texts, marks, strict=True)}
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_is_no_index_is_refused(tmp_path):
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_has_a_fingerprint_and_equals_itself(text):
-    first, second = fingerprints([words_of(text), words_of(f"  {text}  ")])
+    first, second = fingerprints([shingled(text), shingled(f"  {text}  ")])
     assert first == second
 
 

@@ -7,6 +7,7 @@ import pytest
 from kdistill_core.corpora.contamination import EvaluationTexts
 from kdistill_core.corpora.documents import Document, Section
 from kdistill_core.corpora.filters import Selection, without_asides
+from kdistill_core.corpora.shingles import shingled
 
 
 def document(text: str = "one two three", **fields) -> Document:
@@ -57,9 +58,9 @@ CONTEXT = " ".join(f"w{number}" for number in range(40))
 )
 def test_what_an_evaluation_asks_is_found_whatever_its_case_and_punctuation(text, held):
     evaluation = EvaluationTexts(["pubmed:9"], [QUESTION, CONTEXT, "Too short to tell."])
-    assert bool(evaluation.overlap(document(text))) is held
+    assert bool(evaluation.overlap("pubmed:1", shingled(text))) is held
 
 
 def test_a_document_that_an_evaluation_was_made_from_is_known_by_its_id():
-    assert EvaluationTexts(["pubmed:1"]).overlap(document())
-    assert not EvaluationTexts(["pubmed:2"]).overlap(document())
+    assert EvaluationTexts(["pubmed:1"]).overlap("pubmed:1", shingled(""))
+    assert not EvaluationTexts(["pubmed:2"]).overlap("pubmed:1", shingled(""))
