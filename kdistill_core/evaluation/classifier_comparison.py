@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kdistill_core.condition_table import ConditionTable
 from kdistill_core.conditions import Condition
@@ -15,7 +16,6 @@ from kdistill_core.evaluation.classification_metrics import (
     MICRO,
     OF_PROBABILITIES,
     OF_RANKS,
-    Called,
     Columns,
     Values,
     call,
@@ -56,21 +56,23 @@ def compare_classifiers(
     families = families_of(labels.conditions)
     scopes = [*((k,) for k in range(len(labels.conditions))), *families.values()]
     pairs = _of_probabilities(labels, one, other, scopes)
+    judged = dict.fromkeys(OF_RANKS | OF_PROBABILITIES, labels.values)
     if first.thresholds is not None and second.thresholds is not None:
-        pairs |= _of_calls(call(labels, one, first.thresholds), call(labels, other, second.thresholds), scopes)
+        called, other_called = call(labels, one, first.thresholds), call(labels, other, second.thresholds)
+        both = np.where(np.isnan(other_called.labels), np.nan, called.labels)  # known where both have a threshold
+        pairs |= _of_calls(both, called.calls, other_called.calls, scopes)
+        judged |= dict.fromkeys([rate.value for rate in Rate], both)
     drawn = compare_pairs(pairs, labels.groups, resamples, seed)
+    writer = _Writer(labels, uncertain)
     differences = []
-    for metric in dict.fromkeys(metric for metric, _ in pairs):
+    for metric, values in judged.items():
         each = {k: drawn[metric, (k,)] for k in range(len(labels.conditions))}
-        differences += [
-            _difference(metric, labels.conditions[k].value, labels, (k,), draws) for k, draws in each.items()
-        ]
+        differences += [writer.write(metric, labels.conditions[k].value, values[:, [k]], each[k]) for k in each]
         for suffix, at in families.items():
-            differences.append(_difference(metric, MICRO + suffix, labels, at, drawn[metric, at]))
-            used = tuple(k for k in at if not np.isnan(each[k].difference))
-            if used:
-                mean = mean_of_pairs([each[k] for k in used])
-                differences.append(_difference(metric, MACRO + suffix, labels, used, mean))
+            differences.append(writer.write(metric, MICRO + suffix, values[:, at], drawn[metric, at]))
+            used = [k for k in at if not np.isnan(each[k].difference)]
+            mean = mean_of_pairs([each[k] for k in used])
+            differences.append(writer.write(metric, MACRO + suffix, values[:, used], mean))
     return tuple(differences)
 
 
@@ -87,32 +89,41 @@ def _of_probabilities(
     return pairs
 
 
-def _of_calls(first: Called, second: Called, scopes: list[Columns]) -> dict[tuple[str, Columns], Pair]:
-    labels = np.where(np.isnan(second.labels), np.nan, first.labels)  # known where both have a threshold
+def _of_calls(
+    labels: Values, first: NDArray[np.bool_], second: NDArray[np.bool_], scopes: list[Columns]
+) -> dict[tuple[str, Columns], Pair]:
     return {
         (rate.value, at): Pair(
-            rate_statistic(rate, first.calls[:, at], labels[:, at]),
-            rate_statistic(rate, second.calls[:, at], labels[:, at]),
+            rate_statistic(rate, first[:, at], labels[:, at]),
+            rate_statistic(rate, second[:, at], labels[:, at]),
         )
         for rate in Rate
         for at in scopes
     }
 
 
-def _difference(metric: str, scope: str, labels: ConditionTable, at: Columns, draws: PairedDraws) -> Difference:
-    values: Values = labels.values[:, at]
-    rows = np.flatnonzero((~np.isnan(values)).any(axis=1))
-    defined = not np.isnan(draws.difference)
-    return Difference(
-        metric=metric,
-        scope=scope,
-        first=None if np.isnan(draws.first) else draws.first,
-        second=None if np.isnan(draws.second) else draws.second,
-        value=draws.difference if defined else None,
-        n=len(rows),
-        higher_is_better=metric not in LOWER_IS_BETTER,
-        interval=draws.interval(len(rows), len({labels.groups[row] for row in rows})) if defined else None,
-        bootstrap_p=draws.bootstrap_p if defined else None,
-        randomization_p=draws.randomization_p if defined else None,
-        note="" if defined else why_undefined(metric, values),
-    )
+@dataclass(frozen=True, eq=False)
+class _Writer:
+    """Writes draws as differences that say what they are of."""
+
+    labels: ConditionTable
+    uncertain: UncertainPolicy
+
+    def write(self, metric: str, scope: str, values: Values, draws: PairedDraws) -> Difference:
+        """Return the difference of one score; values: the labels it is held against, [n, K]."""
+        rows = np.flatnonzero((~np.isnan(values)).any(axis=1))
+        defined = not np.isnan(draws.difference)
+        return Difference(
+            metric=metric,
+            scope=scope,
+            first=None if np.isnan(draws.first) else draws.first,
+            second=None if np.isnan(draws.second) else draws.second,
+            value=draws.difference if defined else None,
+            n=len(rows),
+            higher_is_better=metric not in LOWER_IS_BETTER,
+            interval=draws.interval(len(rows), len({self.labels.groups[row] for row in rows})) if defined else None,
+            bootstrap_p=draws.bootstrap_p if defined else None,
+            randomization_p=draws.randomization_p if defined else None,
+            convention=self.uncertain.convention,
+            note="" if defined else why_undefined(metric, values),
+        )

@@ -154,7 +154,12 @@ def compare_pairs(
 
 
 def mean_of_pairs(each: Sequence[PairedDraws]) -> PairedDraws:
-    """Return the draws of the mean over several scores (macro), which have to be of the same resamples and swaps."""
+    """Return the draws of the mean over several scores (macro), which have to be of the same resamples and swaps.
+
+    Of no score, the mean is NaN.
+    """
+    if not each:
+        return PairedDraws(float("nan"), float("nan"), np.array([]), np.array([]))
     return PairedDraws(
         float(np.mean([one.first for one in each])),
         float(np.mean([one.second for one in each])),
