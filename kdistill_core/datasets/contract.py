@@ -106,13 +106,15 @@ class DataSource:
     """A kind of data set that can be read.
 
     name: as used on the command line, such as ``mimic-cxr-jpg``. recognizes: whether a folder holds one, from the names
-    of a few files. open: its studies; raises DatasetError where a needed part is missing.
+    of a few files. open: its studies; raises DatasetError where a needed part is missing. needs: the files that it is
+    recognized by, in words.
     """
 
     name: str
     title: str
     recognizes: Callable[[Path], bool]
     open: Callable[[Path, ReadOptions], DataSet]
+    needs: str = ""
 
 
 def by_image(study: Study) -> Iterator[Study]:
