@@ -1,7 +1,9 @@
-"""F1 of what generated texts assert, as the built-in rules label them, against known labels.
+"""F1 of what generated texts assert, as the built-in rules label them, against known labels: for training's own use.
 
 Convention: positive only. A condition counts as said where the rules label the text positive; uncertain counts as not
-said. Both sides are closed under CheXpert's hierarchy (consolidation asserts an opacity). Unit: image.
+said. Both sides are closed under CheXpert's hierarchy (consolidation asserts an opacity). Macro is over the conditions
+that are present or said. Unit: image. What is published of a model comes from :mod:`.generation_scores`, which has both
+conventions and the macro average of the literature.
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdistill_core.conditions import CONDITIONS, State
+from kdistill_core.evaluation.clinical_f1 import rates
 from kdistill_core.labeling import label_report, with_implied
 
-CONVENTION = "positive only; rule labeler; hierarchy closed on both sides; unit image"
+CONVENTION = (
+    "positive only; rule labeler; hierarchy closed on both sides; macro over conditions present or said; unit image"
+)
 
 
 def asserted(texts: Sequence[str]) -> NDArray[np.bool_]:
@@ -38,22 +43,19 @@ def counts(said: NDArray[np.bool_], labels: NDArray[np.floating]) -> NDArray[np.
 
 def micro_f1(tally: NDArray[np.int64]) -> float:
     """Return F1 over all conditions pooled, from ``counts`` of some cases; 0 where nothing is present or said."""
-    return _f1(tally.sum((0, 1)))
+    return float(_f1(tally.sum((0, 1))))
 
 
 def macro_f1(tally: NDArray[np.int64]) -> float:
     """Return the mean F1 of the conditions that are present or said in some case."""
-    each = tally.sum(0)
-    used = each.sum(-1) > 0
-    return float(np.mean([_f1(row) for row in each[used]])) if used.any() else 0.0
+    used = tally.sum((0, 2)) > 0
+    return float(np.mean(f1_by_condition(tally)[used])) if used.any() else 0.0
 
 
 def f1_by_condition(tally: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return float64 [K]."""
-    return np.array([_f1(row) for row in tally.sum(0)])
+    """Return float64 [K]; 0 for a condition that is neither present nor said."""
+    return _f1(tally.sum(0))
 
 
-def _f1(row: NDArray[np.int64]) -> float:
-    hits, alarms, misses = (int(value) for value in row)
-    total = 2 * hits + alarms + misses
-    return 2 * hits / total if total else 0.0
+def _f1(counted: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.nan_to_num(rates(counted.astype(np.float64))[..., 2])
