@@ -17,6 +17,7 @@ _MODULES = (
     "vindr",
     "ms_cxr",
     "chexlocalize",
+    "phantom_folder",
     "image_folder",
 )
 

@@ -13,7 +13,7 @@ from PIL import Image
 from kdistill_core.conditions import Condition, State
 from kdistill_core.datasets.contract import DatasetError, DataSource, Ledger, ReadOptions
 from kdistill_core.datasets.openi import SOURCES
-from kdistill_core.datasets.openi_reports import OpeniReport, parse_report, read_tabular_reports, read_xml_reports
+from kdistill_core.datasets.openi_reports import parse_report, read_tabular_reports
 from kdistill_core.labeling.sections import report_sections
 from kdistill_core.records import Study
 from kdistill_core.tables import TableError
@@ -195,39 +195,30 @@ def test_another_label_set_is_refused(tmp_path: Path) -> None:
 @pytest.mark.real_data
 def test_both_real_forms_hold_the_same_reports_but_for_what_the_table_lost(shared_data: Path) -> None:
     folder, ledger = shared_data / "reports", Ledger()
-
-    def by_id(reports: list[OpeniReport]) -> dict[str, OpeniReport]:
-        return {report.id: report for report in reports}
-
-    whole = by_id(list(read_xml_reports(folder / "NLMCXR_reports.tgz", ledger)))
-    table = by_id(
-        list(read_tabular_reports(folder / "indiana_reports.csv", folder / "indiana_projections.csv", ledger))
-    )
+    studies, remarks = read(XML, folder)
+    whole = {study.id: study for study in studies}
+    table = {
+        report.id: report
+        for report in read_tabular_reports(folder / "indiana_reports.csv", folder / "indiana_projections.csv", ledger)
+    }
     assert (len(whole), len(table)) == (3955, 3851)
-    # The table lacks exactly the reports without images.
-    assert {name for name in whole if name not in table} == {n for n, report in whole.items() if not report.images}
+    # The table lacks exactly the reports without images, and four of the images.
+    assert whole.keys() - table.keys() == {name for name, study in whole.items() if not study.images}
+    assert remarks["report without images"] == 104
+    assert sum(len(study.images) for study in studies) == 7470
+    assert sum(len(report.images) for report in table.values()) == 7466
+    sections = {name: study.report.sections for name, study in whole.items() if study.report}
     lost = {
         (name, section)
         for name, report in table.items()
-        for section, text in whole[name].sections.items()
-        if " ".join(report.sections.get(section, "").split()) != " ".join(text.split())
+        for section in sections[name].keys() | report.sections.keys()
+        if sections[name].get(section, "").split() != report.sections.get(section, "").split()
     }
     assert lost == {("CXR1555", "indication"), ("CXR3477", "indication"), ("CXR3784", "indication")}
-    assert all(set(report.sections) <= set(whole[name].sections) for name, report in table.items())
-    # It also lacks four of the images.
-    images = Counter(
-        {"xml": sum(len(r.images) for r in whole.values()), "csv": sum(len(r.images) for r in table.values())}
-    )
-    assert images == {"xml": 7470, "csv": 7466}
     (remark,) = ledger.remarks()
     assert (remark.kind, remark.count) == ("cell lost to a spreadsheet", 3)
-
-
-@pytest.mark.real_data
-def test_the_real_folder_is_recognized_as_both_and_views_fill_the_xml(shared_data: Path) -> None:
-    studies, remarks = read(XML, shared_data / "reports", ReadOptions(reports=False))
+    # The views come from the table, which lies beside.
     views = Counter(image.view_position for study in studies for image in study.images)
-    assert sum(views.values()) == 7470
     assert views["FRONTAL"] + views["LATERAL"] == 7466
     assert remarks["empty view position"] == 4
-    assert CSV.recognizes(shared_data / "reports")
+    assert CSV.recognizes(folder)
