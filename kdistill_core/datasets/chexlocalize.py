@@ -179,4 +179,6 @@ def _unreadable(path: Path, error: Exception) -> DatasetError:
     return DatasetError(f"{path} cannot be read as masks: {error}.", "Download the file again.")
 
 
-SOURCES = (DataSource(NAME, TITLE, lambda root: bool(_find(root)), _open),)
+_NEEDS = "gt_segmentations_val.json or gt_segmentations_test.json, and CheXpert's images"
+
+SOURCES = (DataSource(NAME, TITLE, lambda root: bool(_find(root)), _open, _NEEDS),)

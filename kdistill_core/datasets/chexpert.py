@@ -165,4 +165,7 @@ def _note_unlisted_patients(root: Path, studies: dict[str, _StudyRows], ledger: 
                 ledger.note(*UNLISTED_FOLDER, case=name)
 
 
-SOURCES: tuple[DataSource, ...] = (PLUS, DataSource(_NAME, _TITLE, _recognizes, _open))
+SOURCES: tuple[DataSource, ...] = (
+    PLUS,
+    DataSource(_NAME, _TITLE, _recognizes, _open, "train.csv, valid.csv or test.csv"),
+)

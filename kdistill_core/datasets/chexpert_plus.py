@@ -255,4 +255,4 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.name not in SPLITS and path.is_dir())
 
 
-PLUS = DataSource(_NAME, _TITLE, _recognizes, _open)
+PLUS = DataSource(_NAME, _TITLE, _recognizes, _open, f"{_TABLE} and train/ or PNG/")

@@ -13,7 +13,7 @@ from pathlib import Path
 from kdistill_core.conditions import CONDITIONS, State
 from kdistill_core.datasets.contract import DataSet, DatasetError, DataSource, Ledger, Part, ReadOptions
 from kdistill_core.datasets.grouping import rows_by
-from kdistill_core.datasets.image_files import image_name
+from kdistill_core.datasets.image_files import image_name, is_image_file
 from kdistill_core.datasets.image_table import (
     IMAGE_COLUMNS,
     Columns,
@@ -38,7 +38,7 @@ from kdistill_core.datasets.remark_kinds import (
 from kdistill_core.datasets.splits import most_held_out, split_of
 from kdistill_core.labeling.sections import report_sections
 from kdistill_core.records import Finding, ImageSource, Patient, Report, Study, StudyImage
-from kdistill_core.tables import Row, TableError, column_names
+from kdistill_core.tables import Row, TableError, column_names, read_rows
 
 NAME = "images"
 TITLE = "Folder of images with a table"
@@ -61,10 +61,13 @@ def _tables(root: Path) -> list[Path]:
 
 
 def _names_images(path: Path) -> bool:
+    """Return whether a column of a table is named as one of images and begins with an image file's name."""
     try:
-        return image_column(column_names(path)) is not None
+        column = image_column(column_names(path))
+        first = next(read_rows(path, (column,)), None) if column else None
     except TableError:
         return False
+    return first is not None and column is not None and is_image_file(first[column])
 
 
 def _open(root: Path, options: ReadOptions) -> DataSet:
@@ -198,4 +201,4 @@ def _text(path: Path, study: str, ledger: Ledger) -> str:
         return content.decode("utf-8", errors="replace")
 
 
-SOURCES = (DataSource(NAME, TITLE, lambda root: bool(_tables(root)), _open),)
+SOURCES = (DataSource(NAME, TITLE, lambda root: bool(_tables(root)), _open, f"{_TABLE} with a column image"),)

@@ -223,6 +223,6 @@ def _first_suffixes(root: Path) -> set[str]:
 
 
 SOURCES: tuple[DataSource, ...] = (
-    DataSource(*_JPG, recognizes=_is_jpg, open=_open_jpg),
-    DataSource(*_DICOM, recognizes=_is_dicom, open=_open_dicom),
+    DataSource(*_JPG, _is_jpg, _open_jpg, "mimic-cxr-2.x.0-metadata.csv[.gz] and files/ with .jpg"),
+    DataSource(*_DICOM, _is_dicom, _open_dicom, f"{RECORD_LIST}[.gz] and files/ with .dcm"),
 )

@@ -196,4 +196,4 @@ def _no_number(table: Path, row: Row, column: str) -> TableError:
     )
 
 
-SOURCES: tuple[DataSource, ...] = (DataSource(_NAME, _TITLE, _recognizes, _open),)
+SOURCES: tuple[DataSource, ...] = (DataSource(_NAME, _TITLE, _recognizes, _open, "MS_CXR_Local_Alignment_v1.1.0.csv"),)

@@ -148,7 +148,7 @@ def _parts(root: Path, tables: _Tables) -> Iterator[Part]:
         yield Part(table.name, "labels, one row an image", found=table)
         for folder in folders:
             yield Part(folder.relative_to(root).as_posix(), "images", found=folder)
-    yield Part(_BOXES[0], "boxes drawn by radiologists", needed=False, found=tables.boxes)
+    yield Part(" or ".join(_BOXES), "boxes drawn by radiologists", needed=False, found=tables.boxes)
     for name, found in zip(_LISTS, tables.lists or (None, None), strict=True):
         yield Part(name, "published split; both lists are needed for it", needed=False, found=found)
 
@@ -259,4 +259,8 @@ def _age(given: str) -> str:
     return f"{int(digits):03d}Y" if digits.isdecimal() else ""
 
 
-SOURCES = (DataSource(NAME, TITLE, _recognizes, _open),)
+SOURCES = (
+    DataSource(
+        NAME, TITLE, _recognizes, _open, "Data_Entry_2017.csv (or ..._v2020.csv) and images/ or images_001/ ..."
+    ),
+)

@@ -169,4 +169,7 @@ def _is_xml(root: Path) -> bool:
     return _xml_reports(root) is not None
 
 
-SOURCES = (DataSource(*_XML, _is_xml, _open_xml), DataSource(*_CSV, _is_csv, _open_csv))
+SOURCES = (
+    DataSource(*_XML, _is_xml, _open_xml, f"{_FOLDER}/ or {_ARCHIVE}"),
+    DataSource(*_CSV, _is_csv, _open_csv, f"{_REPORTS} and {_PROJECTIONS}"),
+)

@@ -186,4 +186,4 @@ def _whole(cell: str) -> str:
     return digits if digits.isdecimal() else ""
 
 
-SOURCES = (DataSource(NAME, TITLE, lambda root: _table(root) is not None, _open),)
+SOURCES = (DataSource(NAME, TITLE, lambda root: _table(root) is not None, _open, f"{_PUBLISHED}[.gz]"),)

@@ -105,4 +105,4 @@ def _report(root: Path, case: CaseTruth, ledger: Ledger) -> Report | None:
     return Report(text, report_sections(text))
 
 
-SOURCES = (DataSource(NAME, TITLE, _recognizes, _open),)
+SOURCES = (DataSource(NAME, TITLE, _recognizes, _open, "what `kdistill phantom generate` writes"),)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kdistill_core.datasets.contract import DataSet, DatasetError, DataSource, ReadOptions
 
+PLAIN_FOLDER = "images"
 # In the order in which a folder is tried: the plain folder, which many folders would pass for, comes last.
 _MODULES = (
     "mimic_cxr",
@@ -32,7 +33,9 @@ def recognize(root: Path) -> tuple[DataSource, ...]:
     """Return the kinds of data set that ``root`` holds, the likeliest first. Raises DatasetError for no folder."""
     if not root.is_dir():
         raise DatasetError(f"{root} is not a folder.", "Give the folder that the data set was unpacked to.")
-    return tuple(source for source in sources() if source.recognizes(root))
+    found = tuple(source for source in sources() if source.recognizes(root))
+    # The tables of several public data sets would pass for one of a plain folder.
+    return tuple(source for source in found if source.name != PLAIN_FOLDER) or found
 
 
 def open_data_set(root: Path, name: str = "", options: ReadOptions | None = None) -> DataSet:

@@ -245,4 +245,6 @@ def _split(part: _Part, image: str) -> str:
     return split_of(NAME, image, _PHYSIONET_SHARES).value
 
 
-SOURCES = (DataSource(NAME, TITLE, lambda root: bool(_find(root)), _open),)
+_NEEDS = "annotations/image_labels_train.csv, or the competition's train.csv"
+
+SOURCES = (DataSource(NAME, TITLE, lambda root: bool(_find(root)), _open, _NEEDS),)
