@@ -33,9 +33,10 @@ _SPLITS = {"val": Split.VALIDATION, "test": Split.TEST}
 _IMAGE = re.compile(r"(patient\d+)_(study\d+)_(view\d+_(frontal|lateral))")
 # Where CheXpert's images lie, by CheXlocalize's word for the split: as distributed with it, and as in CheXpert itself.
 _IMAGE_FOLDERS = {
-    "val": ("CheXpert/val", "CheXpert-v1.0/valid", "CheXpert-v1.0-small/valid", "valid", "val"),
-    "test": ("CheXpert/test", "CheXpert-v1.0/test", "test"),
+    "val": ("CheXpert/val", "CheXpert-v1.0/valid", "CheXpert-v1.0-small/valid"),
+    "test": ("CheXpert/test", "CheXpert-v1.0/test"),
 }
+_BARE_FOLDERS = {"val": ("valid", "val"), "test": ("test",)}  # only in the folder itself: any other may have a test
 _OTHER_SIZE = (
     "masks of another size",
     "The masks of this image have another size than its file, a smaller copy it seems; they are kept as they are.",
@@ -70,8 +71,9 @@ def _find(root: Path) -> tuple[_Masks, ...]:
 
 
 def _image_folder(root: Path, word: str) -> Path | None:
-    places = (home / name for home in (root, root.parent) for name in _IMAGE_FOLDERS[word])
-    return next((place for place in places if place.is_dir()), None)
+    named = [home / name for home in (root, root.parent) for name in _IMAGE_FOLDERS[word]]
+    bare = [root / name for name in _BARE_FOLDERS[word]]
+    return next((place for place in (*named, *bare) if place.is_dir()), None)
 
 
 def _open(root: Path, options: ReadOptions) -> DataSet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -40,17 +40,28 @@ def picture_size(path: Path) -> tuple[int, int] | None:
         return None
 
 
+def _below(folders: Iterable[Path]) -> Iterator[str]:
+    """Yield the paths of all image files, links followed: images are often linked to from another disk."""
+    visited: set[str] = set()
+    for folder in folders:
+        for parent, children, names in os.walk(folder, followlinks=True):
+            real = os.path.realpath(parent)
+            if real in visited:
+                children.clear()
+                continue
+            visited.add(real)
+            children.sort()
+            for name in sorted(filter(is_image_file, names)):
+                yield f"{parent}{os.sep}{name}"
+
+
 class ImageFiles:
     """The image files below some folders, by name; of two with the same name the first in order of folder and path."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._paths: dict[str, str] = {}
-        self._unused: dict[str, None] = {}
-        for folder in folders:
-            for parent, children, names in os.walk(folder):
-                children.sort()
-                for name in sorted(filter(is_image_file, names)):
-                    self._paths.setdefault(image_name(name), f"{parent}{os.sep}{name}")
+        for path in _below(folders):
+            self._paths.setdefault(image_name(path), path)
         self._unused = dict.fromkeys(self._paths)
 
     def __len__(self) -> int:

@@ -133,8 +133,8 @@ def _image(table: _Table, row: Row, lines: dict[str, int], ledger: Ledger) -> St
     first = lines.setdefault(name, row.line)
     if first != row.line:
         raise TableError(
-            f"{table.path}, line {row.line}: the image {name} is there already, in line {first}.",
-            "Remove one of the two rows, or rename one of the two files.",
+            f"{table.path}, line {row.line}: the image of this row is there already, in line {first}.",
+            "Remove one of the two rows, or rename one of the two files if only their endings differ.",
         )
     path = table.path.parent / relative
     if not path.is_file():

@@ -70,7 +70,7 @@ def test_masks_stay_with_their_image_and_labels_belong_to_the_study(tmp_path: Pa
     assert remarks == {}
 
 
-@pytest.mark.parametrize("images", ["CheXpert/val", "CheXpert-v1.0-small/valid", "../CheXpert-v1.0/valid"])
+@pytest.mark.parametrize("images", ["CheXpert/val", "CheXpert-v1.0-small/valid", "../CheXpert-v1.0/valid", "valid"])
 def test_images_are_found_inside_or_beside(tmp_path: Path, images: str) -> None:
     (study,), remarks = read(write(tmp_path / "chexlocalize", images=images, **{FRONTAL: of_image()}))
     assert Path(study.images[0].source.path).is_file()

@@ -126,7 +126,7 @@ def test_what_does_not_fit_together_is_noted(tmp_path: Path) -> None:
         (["image", "1.png", "../2.png"], "line 3: the path in 'image' leaves the folder"),
         (["image", "/etc/1.png"], "line 2: the path in 'image' leaves the folder"),
         (["image,report", "1.png,../../1.txt"], "line 2: the path in 'report' leaves the folder"),
-        (["image", "1.png", "2.png", "./1.jpg"], "line 4: the image 1 is there already, in line 2"),
+        (["image", "1.png", "2.png", "./1.jpg"], "line 4: the image of this row is there already, in line 2"),
         (["image,view", ",PA"], "line 2: the cell 'image' is empty"),
         (["image,study", "1.png,"], "line 2: the cell 'study' is empty"),
         (["image,study,patient", "1.png,S,P1", "2.png,S,P2"], "line 3: the study of this row is another patient's"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def marks(image: str, reader: str, *names: str) -> str:
     return ",".join([*start, *("1" if name in names else "0" for name in CLASSES)])
 
 
-def physionet(root: Path, train: list[str], test: list[str] = (), boxes: list[str] = ()) -> Path:  # type: ignore[assignment]
+def physionet(root: Path, train: Sequence[str], test: Sequence[str] = (), boxes: Sequence[str] = ()) -> Path:
     folder = root / "annotations"
     folder.mkdir(parents=True, exist_ok=True)
     header = ",".join(CLASSES)
