@@ -71,7 +71,7 @@ def _find(root: Path) -> tuple[_Masks, ...]:
 
 
 def _image_folder(root: Path, word: str) -> Path | None:
-    named = [home / name for home in (root, root.parent) for name in _IMAGE_FOLDERS[word]]
+    named = [home / name for home in (root, root.absolute().parent) for name in _IMAGE_FOLDERS[word]]
     bare = [root / name for name in _BARE_FOLDERS[word]]
     return next((place for place in (*named, *bare) if place.is_dir()), None)
 

@@ -144,7 +144,7 @@ def _refuse_slip(path: Path, name: str) -> None:
     meant = known[alike[0]] if alike else elsewhere.value if elsewhere else None
     if meant is not None:
         raise TableError(
-            f"{path}, line 1: there is no column {name!r} here; {meant!r} is what it seems to mean.",
+            f"{path}, line 1: the column {name!r} is not known; it seems to mean {meant!r}.",
             f"Rename it to {meant!r}, or remove it.",
         )
 

@@ -51,7 +51,7 @@ class _Files:
 
 def _xml_reports(root: Path) -> Path | None:
     """Return the folder of XML files (``root`` itself, where it is that folder) or the archive that holds them."""
-    if root.name == _FOLDER:
+    if root.resolve().name == _FOLDER:
         return root
     folder, archive = root / _FOLDER, root / _ARCHIVE
     return folder if folder.is_dir() else archive if archive.is_file() else None

@@ -77,6 +77,12 @@ def test_images_are_found_inside_or_beside(tmp_path: Path, images: str) -> None:
     assert remarks == {}
 
 
+def test_images_beside_are_found_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write(tmp_path / "chexlocalize", images="../CheXpert-v1.0/valid", **{FRONTAL: of_image()})
+    monkeypatch.chdir(root)
+    assert read(Path())[1] == {}
+
+
 def test_both_splits_are_read_from_the_folder_they_are_distributed_in(tmp_path: Path) -> None:
     write(tmp_path / "CheXlocalize", "val", **{FRONTAL: of_image()})
     write(tmp_path / "CheXlocalize", "test", patient64741_study1_view1_frontal=of_image())

@@ -187,6 +187,12 @@ def test_gold_labels_beside_the_reports_become_findings(tmp_path: Path) -> None:
     )
 
 
+def test_the_folder_of_reports_is_enough_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(write_xml(tmp_path, {"1.xml": xml(1)}) / "ecgen-radiology")
+    (study,), _ = read(XML, Path())
+    assert study.id == "CXR1"
+
+
 def test_another_label_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no label set 'negbio'"):
         XML.open(write_xml(tmp_path, {"1.xml": xml(1)}), ReadOptions(labels="negbio"))
