@@ -36,7 +36,7 @@ def picture_size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path) as picture:
             return picture.size
-    except OSError:
+    except (OSError, Image.DecompressionBombError):
         return None
 
 

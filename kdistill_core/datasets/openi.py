@@ -26,7 +26,7 @@ from kdistill_core.datasets.openi_reports import (
 )
 from kdistill_core.datasets.remark_kinds import EMPTY_REPORT, EMPTY_VIEW_POSITION, NO_LABELS
 from kdistill_core.datasets.splits import split_of
-from kdistill_core.records import Finding, Patient, Report, Study, StudyImage
+from kdistill_core.records import Finding, Report, Study, StudyImage
 
 _NAME = "openi"
 _XML = ("openi-xml", "Open-i reports (XML)")
@@ -128,7 +128,6 @@ def _iterate(place: _Files, ledger: Ledger) -> Iterator[Study]:
             ledger.note(*NO_LABELS, case=report.id)
         yield Study(
             id=report.id,
-            patient=Patient(id=report.id),
             images=tuple(_image(image, view, place.root, files, ledger) for image, view in report.images),
             report=Report(report.text, dict(report.sections)) if place.reports else None,
             findings=findings.get(report.id, ()),

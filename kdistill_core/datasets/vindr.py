@@ -22,7 +22,7 @@ from kdistill_core.datasets.image_files import ImageFiles
 from kdistill_core.datasets.label_lists import findings_of_list
 from kdistill_core.datasets.splits import Shares, Split, split_of
 from kdistill_core.datasets.vindr_boxes import CLASS, READER, boxes_of, read_boxes
-from kdistill_core.records import Finding, Patient, Region, Study, StudyImage
+from kdistill_core.records import Finding, Region, Study, StudyImage
 from kdistill_core.tables import Row, TableError, column_names, plain_or_gzipped, read_rows
 
 NAME = "vindr"
@@ -163,7 +163,6 @@ def _iterate(found: tuple[_Part, ...], ledger: Ledger) -> Iterator[Study]:
             readers = _of_competition(rows) if part.competition else _of_physionet(part.labels, rows, classes)
             yield Study(
                 id=name,
-                patient=Patient(id=name),
                 images=(_image(part, name, boxes, files, ledger),),
                 findings=_vote(name, readers, labeled, ledger),
                 split=_split(part, name),
