@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from kdistill_core.condition_table import ConditionTable, states_of
-from kdistill_core.conditions import State
+from kdistill_core.conditions import CONDITIONS, State
 from kdistill_core.datasets.contract import DataSet, DatasetError, DataSource, Ledger, Part, ReadOptions
 from kdistill_core.datasets.image_files import ImageFiles
-from kdistill_core.datasets.label_lists import findings_of_list
 from kdistill_core.datasets.openi_gold import read_openi_gold
 from kdistill_core.datasets.openi_reports import (
     OpeniReport,
@@ -103,7 +102,9 @@ def _open(
             Part(_GOLD, "gold labels", needed=False, found=table if gold else None),
         ),
         conditions=gold.conditions if gold else (),
-        label_source="coded from MeSH terms by NCBI, 14 NIH conditions" if gold else f"no labels: {_GOLD} is not there",
+        label_source="coded from MeSH terms by NCBI, as they are: what one implies is not added"
+        if gold
+        else f"no labels: {_GOLD} is not there",
         splits="by a hash of the study: 72 % train, 10 % validation, 18 % test; no patient ids are published",
         iterate=partial(_iterate, _Files(root, read, gold, options.reports)),
     )
@@ -151,13 +152,12 @@ def _plain(name: str) -> str:
 
 
 def _gold_findings(gold: ConditionTable) -> dict[str, tuple[Finding, ...]]:
-    return {
-        name: findings_of_list(
-            {condition for condition, state in states_of(gold, row).items() if state is State.POSITIVE},
-            gold.conditions,
-        )
-        for row, name in enumerate(gold.ids)
-    }
+    """Return the labels as they were coded: what one condition implies of another is not added to a gold standard."""
+    found = {}
+    for row, name in enumerate(gold.ids):
+        states = states_of(gold, row)
+        found[name] = tuple(Finding(condition, states.get(condition, State.BLANK)) for condition in CONDITIONS)
+    return found
 
 
 def _is_csv(root: Path) -> bool:
