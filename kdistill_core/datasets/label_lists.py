@@ -1,4 +1,4 @@
-"""Labels that come as a list of what is there: NIH, PadChest, VinDr-CXR and Open-i name findings and omit the rest.
+"""Labels that come as a list of what is there: NIH, PadChest and VinDr-CXR name findings and omit the rest.
 
 A condition that the data set labels is negative where a list does not name it; one that the data set does not know
 stays blank. The finder of something without a counterpart among the 14 (a hernia) leaves No Finding blank: the image is
