@@ -120,6 +120,7 @@ def _header(path: Path, reader: Iterator[list[str]]) -> tuple[str, ...]:
 
 def _no_column(path: Path, column: str, names: Sequence[str]) -> TableError:
     """Say what is missing and what is like it; a table without a header has a patient where its names should be."""
+    column = str(column)  # a condition is a string whose repr says more than its name
     problem = f"{path}, line 1: there is no column {column!r} among its {len(names)}"
     advice = f"Name the column {column!r}, spelled like this."
     separators = [word for mark, word in ((";", "semicolons"), ("\t", "tabs")) if len(names) == 1 and mark in names[0]]

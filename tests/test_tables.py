@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kdistill_core.conditions import Condition
 from kdistill_core.tables import TableError, column_names, plain_or_gzipped, read_rows
 
 
@@ -146,6 +147,11 @@ def test_a_missing_column_is_named_with_the_nearest_that_is_there(table):
 
     assert "line 1: there is no column 'report'" in error.problem
     assert "'Report'" in error.problem
+
+
+def test_a_missing_condition_is_named_as_the_header_should_spell_it(table):
+    error = problem_of(table("id,Oedema\n1,1\n"), [Condition.EDEMA])
+    assert "no column 'Edema' among its 2; the nearest is 'Oedema'" in error.problem
 
 
 def test_the_columns_of_another_separator_are_recognized(table):
