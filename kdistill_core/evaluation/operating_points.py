@@ -15,6 +15,10 @@ from kdistill_core.evaluation.errors import EvaluationError
 from kdistill_core.evaluation.label_policy import UncertainPolicy, scored_pair
 
 Values = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+# A target that is met exactly, as 9 of 10 meet 0.9, must not be missed by rounding.
+_ROUNDING = 1e-12
 
 
 class Aim(StrEnum):
@@ -119,25 +123,24 @@ def _choose(condition: Condition, rule: Rule, probabilities: Values, labels: Val
     at, hits, alarms = called_by_threshold(probabilities, labels)
     # The first candidate calls nothing.
     candidates = np.concatenate([[np.inf], at])
-    sensitivity = np.concatenate([[0.0], hits / positive])
-    specificity = 1 - np.concatenate([[0.0], alarms / (known - positive)])
-    called = np.concatenate([[0], hits + alarms])
-    best = int(np.argmax(_merit(rule, sensitivity, specificity, called, positive)))
-    threshold = _between(candidates, best)
+    hits, alarms = np.append(0, hits), np.append(0, alarms)
+    best = int(np.argmax(_merit(rule, hits, alarms, positive, known - positive)))
+    sensitivity, specificity = hits[best] / positive, 1 - alarms[best] / (known - positive)
     return OperatingPoint(
-        condition, rule, threshold, known, positive, float(sensitivity[best]), float(specificity[best])
+        condition, rule, _between(candidates, best), known, positive, float(sensitivity), float(specificity)
     )
 
 
-def _merit(rule: Rule, sensitivity: Values, specificity: Values, called: NDArray[np.int64], positive: int) -> Values:
-    """Return what the best threshold has most of; of equals, the highest is taken."""
+def _merit(rule: Rule, hits: Counts, alarms: Counts, positive: int, negative: int) -> Counts | Values:
+    """Return what the best threshold has most of; of equals, the highest is taken, so rounding must not part them."""
     if rule.aim is Aim.YOUDEN:
-        return sensitivity + specificity
+        return hits * negative - alarms * positive
     if rule.aim is Aim.BEST_F1:
-        return 2 * sensitivity * positive / (called + positive)
-    given, other = (sensitivity, specificity) if rule.aim is Aim.SENSITIVITY else (specificity, sensitivity)
-    # Rounding must not cost a case where the target is met exactly, as 9 of 10 meet 0.9.
-    return np.where(given >= (rule.target or 0.0) - 1e-12, other, -1.0)
+        return 2 * hits / (hits + alarms + positive)
+    target = (rule.target or 0.0) - _ROUNDING
+    if rule.aim is Aim.SENSITIVITY:
+        return np.where(hits >= target * positive, negative - alarms, -1)
+    return np.where(negative - alarms >= target * negative, hits, -1)
 
 
 def _between(candidates: Values, best: int) -> float:
