@@ -34,6 +34,7 @@ from kdistill_core.datasets.remark_kinds import (
     REPORT_NOT_UTF8,
     UNLISTED_FOLDER,
     UNLISTED_IMAGE,
+    UNREADABLE_REPORT,
 )
 from kdistill_core.labeling.sections import report_sections
 from kdistill_core.records import ImageSource, Patient, Report, Study, StudyImage
@@ -180,7 +181,11 @@ def _report(study: str, folders: list[tuple[Path, frozenset[str]]], ledger: Ledg
     if folder is None:
         ledger.note(*MISSING_REPORT, case=study)
         return None
-    content = (folder / name).read_bytes()
+    try:
+        content = (folder / name).read_bytes()
+    except OSError:
+        ledger.note(*UNREADABLE_REPORT, case=study)
+        return None
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:

@@ -13,6 +13,7 @@ EMPTY_VIEW_POSITION = ("empty view position", "The tables do not say which view 
 
 MISSING_REPORT = ("missing report", "There is no report of this study.")
 EMPTY_REPORT = ("empty report", "The report of this study holds no text.")
+UNREADABLE_REPORT = ("unreadable report", "The file of this study's report is there, but cannot be opened.")
 REPORT_NOT_UTF8 = (
     "report not UTF-8",
     "The report of this study is not UTF-8; its text was read with a replacement character for each unreadable byte.",

@@ -263,6 +263,24 @@ def test_an_unreadable_byte_is_replaced_and_the_rest_of_the_report_kept(tree):
     assert remarks["report not UTF-8"] == (1, ("57375967",))
 
 
+def test_a_report_that_cannot_be_opened_stops_nothing(tree):
+    tree.report("57375967").unlink()
+    tree.report("57375967").mkdir()
+    studies, remarks = read_jpg(tree.root)
+    assert studies["57375967"].report is None
+    assert remarks["unreadable report"] == (1, ("57375967",))
+    assert len(studies) == 4
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(tree, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.listdir", refuse)
+    with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
+        JPG.open(tree.root, ReadOptions())
+
+
 def test_a_study_in_two_splits_is_held_out(tree):
     tree.write_split([(*row[:6], "test" if row[0] == "dicom-2" else row[6]) for row in IMAGES])
     studies, remarks = read_jpg(tree.root)
