@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from kdistill_core.condition_table import ConditionTable, align
 from kdistill_core.conditions import Condition
+from kdistill_core.evaluation.errors import EvaluationError
 from kdistill_core.evaluation.label_policy import UncertainPolicy, resolve_uncertain
 
 # Keeps the slope of a condition with few positives near 1 and its offset finite.
@@ -30,17 +31,23 @@ class CalibrationMethod(StrEnum):
 
 @dataclass(frozen=True)
 class ConditionCalibration:
-    """probability = sigmoid(slope * logit + intercept) of one condition; n: labeled cases it was fitted on."""
+    """probability = sigmoid(slope * logit + intercept) of one condition.
+
+    n: labeled cases it was fitted on, None where that is not known.
+    """
 
     condition: Condition
     slope: float
     intercept: float
-    n: int
+    n: int | None
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns a model's logits into probabilities. fitted_on: the data sets and their split, in words."""
+    """What turns a model's logits into probabilities.
+
+    fitted_on: the data sets and their split, in words; empty where that is not known.
+    """
 
     method: CalibrationMethod
     fitted_on: str
@@ -63,9 +70,15 @@ def fit_calibration(
 ) -> Calibration:
     """Return the calibration that suits the labels of held-out cases, for every condition of ``logits``.
 
-    truth: matched by name. Raises ConditionTableError, and EvaluationError for a value that is no label.
+    truth: matched by name. Raises ConditionTableError, and EvaluationError for a value that is no label or a logit that
+    is missing or infinite.
     """
     logits, truth = align(logits, resolve_uncertain(truth, uncertain))
+    if not np.isfinite(logits.values).all():
+        raise EvaluationError(
+            f"{int((~np.isfinite(logits.values)).sum())} of {logits.values.size} logits are missing or infinite.",
+            "Give a logit of every condition for every case.",
+        )
     cases = (~np.isnan(truth.values)).sum(axis=0)
     lines = [(1.0, 0.0)] * len(logits.conditions)
     if method is CalibrationMethod.PLATT:

@@ -25,7 +25,10 @@ class StudentConfig(PreTrainedConfig):
     alignment_size: width of the explanation embedding; that of the teacher's rationale embedding.
     dropout: of the query and projector outputs, in training.
     calibration_slope, calibration_intercept: per condition, probability = sigmoid(slope * logit + intercept), fitted on
-        held-out cases after training (Platt 1999); 1 and 0 before that.
+        held-out cases after training; 1 and 0 before that.
+    calibration_method, calibration_fitted_on, calibration_cases: how, on which data sets and split, and per condition
+        on how many labeled cases; empty or None where that is not known. Read and written by
+        :mod:`kdistill_core.evaluation.stored_calibration`.
     thresholds: per condition, the calibrated probability from which on it counts as present.
     state_sharpness: slope at the threshold of the soft decision that the language model is told; see ``StudentModel``.
     """
@@ -58,6 +61,9 @@ class StudentConfig(PreTrainedConfig):
     dropout: float = 0.1
     calibration_slope: list[float] | tuple[float, ...] | None = None
     calibration_intercept: list[float] | tuple[float, ...] | None = None
+    calibration_method: str = ""
+    calibration_fitted_on: str = ""
+    calibration_cases: list[int] | tuple[int, ...] | None = None
     thresholds: list[float] | tuple[float, ...] | None = None
     state_sharpness: float = 4.0
     tie_word_embeddings: bool = True
