@@ -26,6 +26,7 @@ from torch.utils.data import ConcatDataset
 from transformers import PrinterCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
+from kdistill_core.condition_table import ConditionTable
 from kdistill_core.conditions import CONDITIONS
 from kdistill_core.datasets import Split
 from kdistill_core.datasets.cache import PixelCache
@@ -35,7 +36,8 @@ from kdistill_core.distillation.losses import UncertainPolicy
 from kdistill_core.distillation.schedule import Schedule, Stage
 from kdistill_core.distillation.targets import Embed, TeacherTargets, teacher_targets
 from kdistill_core.distillation.trainer import ALIGNMENT, DistillationTrainer, KeepBest, Objective, SaveOnTime
-from kdistill_core.evaluation.calibration import fit_platt
+from kdistill_core.evaluation.calibration import CalibrationMethod, fit_calibration
+from kdistill_core.evaluation.stored_calibration import store_calibration
 from kdistill_core.evaluation.thresholds import HeldOut, choose_thresholds
 from kdistill_core.student import StudentConfig, StudentModel, StudentProcessor
 from kdistill_core.student.loading import load_student
@@ -239,9 +241,14 @@ def _calibrate(student: StudentModel, processor: StudentProcessor, validation: d
     logits = {name: condition_logits(student, processor, cache) for name, cache in validation.items()}
     labels = {name: labels_of(cache) for name, cache in validation.items()}
     pooled, truth = np.concatenate(list(logits.values())), np.concatenate(list(labels.values()))
-    fits = [fit_platt(pooled[:, k], truth[:, k]) for k in range(len(CONDITIONS))]
-    student.config.calibration_slope = [slope for slope, _ in fits]
-    student.config.calibration_intercept = [intercept for _, intercept in fits]
+    ids = tuple(f"{name} {row}" for name, of_set in labels.items() for row in range(len(of_set)))
+    calibration = fit_calibration(
+        ConditionTable(ids, CONDITIONS, pooled.astype(np.float64)),
+        ConditionTable(ids, CONDITIONS, truth.astype(np.float64)),
+        CalibrationMethod.PLATT,
+        f"{' and '.join(validation)}, validation",
+    )
+    store_calibration(student.config, calibration)
 
     def probabilities(of: NDArray[np.float32]) -> NDArray[np.floating]:
         return student.probabilities(torch.from_numpy(of)).numpy()
