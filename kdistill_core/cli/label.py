@@ -85,6 +85,8 @@ def label(
         say("CheXbert was trained on impressions; --section impression labels those alone.")
     opened = _open(labeler, weights, vocabulary, device)
     say(f"Labeler: {opened.name} {opened.version}")
+    if labeler is LabelerChoice.CHEXBERT:
+        _say_if_unpublished(opened)
 
     started = time.monotonic()
     seen = _run(opened, reports, out, evidence, section, workers, total)
@@ -129,6 +131,13 @@ def _open(name: LabelerChoice, weights: Path | None, vocabulary: Path | None, de
 
     chosen = str(choose_placement(device).device)
     return open_labeler(name, weights=weights, vocabulary=vocabulary, device=chosen)
+
+
+def _say_if_unpublished(labeler: Labeler) -> None:
+    from kdistill_core.labeling.chexbert_weights import PUBLISHED_SHA256
+
+    if labeler.version != PUBLISHED_SHA256:
+        say(f"These are not the published weights ({PUBLISHED_SHA256[:12]}...): do not compare with published scores.")
 
 
 def _run(

@@ -21,6 +21,7 @@ from kdistill_core.conditions import CONDITIONS
 COMMANDS = [
     ["demo"],
     ["explain"],
+    ["label"],
     ["phantom"],
     ["phantom", "generate"],
     ["models"],
