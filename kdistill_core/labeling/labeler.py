@@ -1,21 +1,27 @@
-"""The built-in report labeler: mention, scope, and the highest state wins (positive, then uncertain, then negative)."""
+"""The built-in report labeler: mention, scope, and the highest state wins (positive, then uncertain, then negative).
+
+Why not a kept library: medspaCy's ConText has the cue words but not the wordings of these 14 conditions, their
+sections, "costophrenic angles are sharp", or the lists and alternatives of reports; and it needs a spaCy pipeline,
+whose maintainers quote about 5,000 to 10,000 words a second on a core (explosion/spaCy issues 1508 and 5431), some 100
+to 300 reports, where 2,000 are asked for.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kdistill_core.conditions import CONDITIONS, FINDING_CONDITIONS, Condition, State
-from kdistill_core.labeling.mentions import ANY_STEM, PHRASES
-from kdistill_core.labeling.scope import asserts_nothing, clauses, defines, state_of_mention
+from kdistill_core.labeling.phrases import PHRASES, Phrase
+from kdistill_core.labeling.scope import Reading, ReadSentence, Reason, asserts_nothing, defines, prepare, read
 from kdistill_core.labeling.sentences import shown_sentences
 from kdistill_core.records import Finding, Severity, Side, Span
 
 # CheXpert's order: a condition that is asserted anywhere is positive, one that is doubted anywhere is not negative.
 _RANK = {State.BLANK: 0, State.NEGATIVE: 1, State.UNCERTAIN: 2, State.POSITIVE: 3}
-_BLANKS = re.compile(r"\s+")
 _BOTH_SIDES = re.compile(r"\b(?:bilateral\w*|both|bi-?(?:basilar|basal|apical)|either)\b")
 _LEFT = re.compile(r"\b(?:left|lingul\w+|left-sided)\b")
 _RIGHT = re.compile(r"\b(?:right|right-sided)\b")
@@ -28,20 +34,40 @@ _SEVERITIES: tuple[tuple[Severity, re.Pattern[str]], ...] = (
 
 @dataclass(frozen=True)
 class Mention:
-    """What one sentence says of one condition."""
+    """What one sentence says of one condition in one place.
+
+    span: the words that name the condition; cue: the words that deny it, doubt it or put it in the past, None where
+    there are none; both as character ranges of the sentence.
+    """
 
     condition: Condition
     state: State
+    span: Span
+    reason: Reason = Reason.ASSERTION
+    cue: Span | None = None
     side: Side | None = None
     severity: Severity | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One mention of a condition in a report and why it counts as it does; all spans are ranges of the report."""
+
+    condition: Condition
+    state: State
+    reason: Reason
+    mention: Span
+    cue: Span | None
+    sentence: Span
 
 
 def label_report(text: str) -> tuple[Finding, ...]:
     """Return what ``text`` says of the 14 conditions, in the order of ``CONDITIONS``.
 
     Sections that do not describe the image (indication, history, comparison, technique) are passed over. Evidence
-    spans are the sentences that decided the state. No Finding is positive when nothing but Support Devices is
-    positive or uncertain, as in CheXpert (Irvin et al., AAAI 2019); a text without a sentence leaves it blank.
+    spans are the sentences that decided the state; :func:`explain_labels` gives the words. No Finding is positive when
+    nothing but Support Devices is positive or uncertain, as in CheXpert (Irvin et al., AAAI 2019); a text without a
+    sentence leaves it blank.
     """
     said: dict[Condition, list[tuple[Mention, Span]]] = defaultdict(list)
     sentences = shown_sentences(text)
@@ -60,45 +86,83 @@ def label_report(text: str) -> tuple[Finding, ...]:
     return tuple(findings[condition] for condition in CONDITIONS)
 
 
+def explain_labels(text: str) -> tuple[Evidence, ...]:
+    """Return every mention that :func:`label_report` reads in ``text``, in the order of the text.
+
+    A condition has the highest state among its mentions; a mention of the past only is blank and counts for nothing.
+    """
+    found = []
+    for sentence in shown_sentences(text):
+        for mention in _mentions(text[sentence.start : sentence.end]):
+            cue = None if mention.cue is None else _moved(mention.cue, sentence.start)
+            place = _moved(mention.span, sentence.start)
+            found.append(Evidence(mention.condition, mention.state, mention.reason, place, cue, sentence))
+    return tuple(sorted(found, key=lambda evidence: (evidence.mention.start, evidence.mention.end)))
+
+
 def label_sentence(sentence: str) -> tuple[Mention, ...]:
-    """Return what one sentence says of the conditions it names, at most one mention a condition."""
-    return _label_normalized(_BLANKS.sub(" ", sentence).strip().casefold())
+    """Return what one sentence says of the conditions it names: of each the mention with the highest state."""
+    best: dict[Condition, Mention] = {}
+    for mention in _mentions(sentence):
+        known = best.get(mention.condition)
+        if known is None or _RANK[mention.state] > _RANK[known.state]:
+            best[mention.condition] = mention
+    return tuple(mention for mention in best.values() if mention.state is not State.BLANK)
+
+
+def _mentions(sentence: str) -> tuple[Mention, ...]:
+    normalized = " ".join(sentence.split()).lower()
+    mentions = _mentions_of_normalized(normalized)
+    if not mentions or len(normalized) == len(sentence):
+        return mentions
+    places = _places(sentence)
+    return tuple(
+        replace(
+            mention,
+            span=_mapped(mention.span, places),
+            cue=None if mention.cue is None else _mapped(mention.cue, places),
+        )
+        for mention in mentions
+    )
 
 
 # Reports repeat their sentences: the memory makes the second reading of a template free.
 @lru_cache(maxsize=1 << 16)
-def _label_normalized(sentence: str) -> tuple[Mention, ...]:
-    if not ANY_STEM.search(sentence) or asserts_nothing(sentence):
+def _mentions_of_normalized(text: str) -> tuple[Mention, ...]:
+    named = [phrase for phrase in PHRASES if any(stem in text for stem in phrase.stems)]
+    if not named or asserts_nothing(text):
         return ()
-    best: dict[Condition, Mention] = {}
-    ranges = clauses(sentence)
-    taken: dict[Condition, list[tuple[int, int]]] = defaultdict(list)
-    for phrase in PHRASES:
-        for match in phrase.pattern.finditer(sentence):
+    sentence: ReadSentence | None = None
+    mentions = []
+    for phrase, span in _named(text, named):
+        if defines(text, span):
+            return ()
+        sentence = sentence or prepare(text)
+        mentions.append(_mention(phrase, sentence, span))
+    return tuple(mentions)
+
+
+def _named(text: str, phrases: Sequence[Phrase]) -> Iterator[tuple[Phrase, Span]]:
+    """Yield each place where a phrase names its condition; an earlier phrase of the condition takes its words."""
+    taken: dict[Condition, list[Span]] = defaultdict(list)
+    for phrase in phrases:
+        for match in phrase.pattern.finditer(text):
+            span = Span(match.start(), match.end())
             earlier = taken[phrase.condition]
-            if any(match.start() < end and start < match.end() for start, end in earlier):
-                continue
-            earlier.append(match.span())
-            if defines(sentence[: match.start()], sentence[match.end() :]):
-                return ()
-            mention = _read(phrase.condition, phrase.state, sentence, match, ranges)
-            known = best.get(phrase.condition)
-            if known is None or _RANK[mention.state] > _RANK[known.state]:
-                best[phrase.condition] = mention
-    return tuple(mention for mention in best.values() if mention.state is not State.BLANK)
+            if not any(span.start < other.end and other.start < span.end for other in earlier):
+                earlier.append(span)
+                yield phrase, span
 
 
-def _read(
-    condition: Condition, own: State, sentence: str, match: re.Match[str], ranges: list[tuple[int, int]]
-) -> Mention:
-    start = max(begin for begin, _ in ranges if begin <= match.start())
-    end = min([end for _, end in ranges if end >= match.end()] or [len(sentence)])
-    before, after = sentence[start : match.start()], sentence[match.end() : end]
-    if condition is Condition.NO_FINDING:
-        return Mention(condition, State.POSITIVE)
-    state = state_of_mention(before, match.group(), after, own)
-    clause = sentence[start:end]
-    return Mention(condition, state, _side(clause), _severity(clause))
+def _mention(phrase: Phrase, sentence: ReadSentence, span: Span) -> Mention:
+    if phrase.condition is Condition.NO_FINDING:
+        return Mention(phrase.condition, State.POSITIVE, span, Reason.WORDING)
+    reading: Reading = read(sentence, span, phrase.state)
+    within = sentence.clause_of(span)
+    clause = sentence.text[within.start : within.end]
+    return Mention(
+        phrase.condition, reading.state, span, reading.reason, reading.cue, _side(clause), _severity(clause)
+    )
 
 
 def _side(clause: str) -> Side | None:
@@ -128,3 +192,22 @@ def _finding(condition: Condition, mentions: list[tuple[Mention, Span]]) -> Find
         side, severities = None, []
     evidence = tuple(dict.fromkeys(span for _, span in deciding))
     return Finding(condition, state, side=side, severity=severities[0] if severities else None, evidence=evidence)
+
+
+def _places(sentence: str) -> list[int]:
+    """Return where each character of the normalized sentence stands in ``sentence``, and the end of the last."""
+    places: list[int] = []
+    for word in re.finditer(r"\S+", sentence):
+        if places:
+            places.append(word.start() - 1)
+        for place, character in enumerate(word.group(), word.start()):
+            places += [place] * len(character.lower())
+    return [*places, places[-1] + 1 if places else 0]
+
+
+def _mapped(span: Span, places: list[int]) -> Span:
+    return Span(places[span.start], places[span.end - 1] + 1)
+
+
+def _moved(span: Span, by: int) -> Span:
+    return Span(span.start + by, span.end + by)

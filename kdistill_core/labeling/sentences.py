@@ -1,28 +1,36 @@
-"""Sentences and sections of a report, as character spans of its text."""
+"""Sentences of a report, as character spans of its text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from kdistill_core.labeling import sections
 from kdistill_core.records import Span
 
-# Sections that say why the film was taken or what it is compared with, not what it shows.
-_ASIDE = (
-    r"indications?|(?:clinical |patient |medical |brief )?(?:history|information|data)|clinical indication|"
-    r"comparisons?|technique|examination|exam|procedure|study|views?|"
-    r"reason(?: for (?:the )?(?:exam(?:ination)?|study))?"
+# Sections that say why the film was taken, what it is compared with or what is to be done, not what it shows.
+_ASIDE = frozenset(
+    {
+        sections.INDICATION,
+        sections.HISTORY,
+        sections.COMPARISON,
+        sections.TECHNIQUE,
+        sections.EXAMINATION,
+        sections.RECOMMENDATIONS,
+        sections.NOTIFICATION,
+        "date",
+        "accession number",
+        "signature",
+        "end of impression",
+    }
 )
-_SHOWN = r"findings?(?: and impression)?|impressions?|conclusions?|opinion|wet read|final report|interpretation|report"
-_HEADING = re.compile(rf"\s*(?:(?P<aside>{_ASIDE})|(?P<shown>{_SHOWN}))\s*:", re.IGNORECASE)
-
 # Full stops that end no sentence: abbreviations, and the number of a list item at the start of a sentence.
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|drs|mr|mrs|ms|vs|approx|no|st|e\.g|i\.e|cf|fig)|(?:^|\s)\d{1,2})$", re.IGNORECASE
 )
-# The end of a sentence, a blank line, or a heading in the middle of a line.
+# The end of a sentence or a blank line.
 _BOUNDARY = re.compile(
-    rf"[.!?]+[\"')\]]*(?=\s|$)|(?<=[a-z]{{4}})\.(?=[a-z]{{2}})|\n[ \t\r]*(?=\n)|(?=\b(?:{_ASIDE}|{_SHOWN})\s*:)",
+    r"[.!?]+[\"')\]]*(?=\s|$)|(?<=[a-z]{4})\.(?=[a-z]{2})|\n[ \t\r]*(?=\n)",
     re.IGNORECASE,
 )
 
@@ -32,37 +40,36 @@ def split_sentences(text: str) -> tuple[Span, ...]:
 
     Line breaks within a sentence do not end it; blank lines and headings do.
     """
-    return tuple(span for span, _ in _sentences(text))
+    return tuple(span for section in sections.split_sections(text) for span in _sentences(text, section.body))
 
 
 def shown_sentences(text: str) -> tuple[Span, ...]:
     """Return the sentences that say what the image shows: those outside indication, history, comparison, technique."""
-    return tuple(span for span, aside in _sentences(text) if not aside)
+    return tuple(
+        span
+        for section in sections.split_sections(text)
+        if section.name not in _ASIDE
+        for span in _sentences(text, section.body)
+    )
 
 
-def _sentences(text: str) -> Iterator[tuple[Span, bool]]:
-    aside = False
-    for start, end in _pieces(text):
-        begin = start
-        heading = _HEADING.match(text, start, end)
-        if heading:
-            aside = heading["aside"] is not None
-            begin = heading.end()
-        piece = text[begin:end]
+def _sentences(text: str, within: Span) -> Iterator[Span]:
+    for start, end in _pieces(text, within):
+        piece = text[start:end]
         stripped = piece.strip()
         if any(character.isalnum() for character in stripped):
-            first = begin + len(piece) - len(piece.lstrip())
-            yield Span(first, first + len(stripped)), aside
+            first = start + len(piece) - len(piece.lstrip())
+            yield Span(first, first + len(stripped))
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for boundary in _BOUNDARY.finditer(text):
+def _pieces(text: str, within: Span) -> Iterator[tuple[int, int]]:
+    start = within.start
+    for boundary in _BOUNDARY.finditer(text, within.start, within.end):
         end = boundary.end()
         if boundary.group().startswith(".") and _ABBREVIATION.search(text, max(start, end - 9), boundary.start()):
             continue
         if end > start:
             yield start, end
         start = end
-    if start < len(text):
-        yield start, len(text)
+    if start < within.end:
+        yield start, within.end
