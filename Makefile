@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.packages-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint benchmark schema cases outcomes pictures clean distclean
+.PHONY: help setup system-packages demo test lint benchmark schema cases labeler outcomes pictures clean distclean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ schema: setup ## Write the JSON Schemas of the records to docs/schema/
 
 cases: setup ## Simulate the bundled cases again into resources/cases/
 	$(BIN)/python tools/make_cases.py
+
+labeler: setup ## Measure the report labeler on ../shared/data and write docs/labeler.md
+	$(BIN)/python tools/labeler_agreement.py
 
 outcomes: setup ## Run `kdistill explain` on files of every kind and write docs/outcomes.md
 	$(BIN)/python tools/explain_outcomes.py

@@ -2,8 +2,12 @@
 
 After NegEx (Chapman et al., J Biomed Inform 2001) and the uncertainty rules of CheXpert's labeler (Irvin et al., AAAI
 2019; stanfordmlgroup/chexpert-labeler, ``patterns/``). As there, "likely" and "consistent with" assert, while
-"possible", "probable", "suspected", "may", "favored", "concern for" and an alternative ("A or B", "A versus B") leave
-open. Patterns are matched against lower-case text with single blanks.
+"possible", "probable", "suspected", "may", "favored", "concern for" and "A versus B" leave open.
+
+Unlike there, "A or B" and "A and/or B" say that both are present where nothing else denies or doubts them: the people
+who coded Open-i's reports read them so, every time on the half that these rules were written on (docs/labeler.md). The
+reason of such a mention is ``alternative``, so that whoever wants CheXpert's reading can tell it.
+Patterns are matched against lower-case text with single blanks.
 """
 
 from __future__ import annotations
@@ -103,7 +107,8 @@ _NEW_ASSERTION = (
     r"stable|unchanged|persistent|persisting|increased|increasing|decreased|worsening|improving|improved|bibasilar|"
     r"chronic|old|healed|status|post|prior|again|mild-to-moderate)\b"
 )
-HEDGE_END = re.compile(_NEW_ASSERTION)
+# "May be compatible with mild edema" goes on.
+HEDGE_END = re.compile(rf"(?<!compatible )(?<!consistent )(?<!related ){_NEW_ASSERTION}")
 NEGATION_END = re.compile(
     rf"{_NEW_ASSERTION}|\bwith (?!evidence)|\bthat (?:is|are|may|could)\b|\b(?:consistent|compatible) with\b"
 )
@@ -144,14 +149,22 @@ HEDGE_AFTER = re.compile(
     r"[^.;]{0,60}?\b(?:is|are|remains?|be) (?:\w+ )?(?:possible|possibly present|suspected|probable|questionable|"
     r"favored|uncertain|equivocal|a possibility|a consideration|considered|in question|of concern|not entirely clear|"
     r"doubtful|unlikely|less likely)\s*(?:$|[.,;)]|given|in\b|due|based|and|at\b|on\b|as\b|but)|"
-    r"[^.;]{0,60}?\b(?:may|might|could) (?:also )?be (?:present|considered|possible|there|in the differential)|"
+    r"[^.;]{0,60}?\b(?:may|might|could) (?:also )?(?:be (?:present|seen|"
+    r"considered|possible|there|in the differential)|have this appearance)|"
     r"\s*\?|[^.;,]{0,40}\?\s*$"
 )
 HEDGE_WITHIN = re.compile(r"\b(?:possibly|probably|questionabl[ey]|perhaps|may|might|could|suspected)\b")
-# "A or B", "A, B or C", "A versus B"; "left or right" and "one or two" are no alternatives of findings.
-_OR = r"(?:or|versus|vs\.?|and/or)\s+(?!left\b|right\b|both\b|more\b|less\b|two\b|three\b|greater\b)"
-ALTERNATIVE_AFTER = re.compile(rf"(?:, (?:[\w-]+ ){{0,2}}[\w-]+){{0,2}}\s*,?\s*{_OR}")
-ALTERNATIVE_BEFORE = re.compile(rf"\b{_OR}(?:(?!with\b|and\b|but\b)[\w-]+\s+){{0,3}}$")
+# "Left or right" and "one or two" are no alternatives of findings.
+_OTHER = r"\s+(?!left\b|right\b|both\b|more\b|less\b|two\b|three\b|greater\b)"
+_LIST_BEFORE_IT = r"(?:, (?:[\w-]+ ){0,2}[\w-]+){0,2}\s*,?\s*"
+_WORDS_AFTER_IT = r"(?:(?!with\b|and\b|but\b)[\w-]+\s+){0,3}$"
+_VERSUS, _OR = r"(?:versus|vs\.?)", r"(?:or|and/or)"
+# "A versus B" leaves open which.
+VERSUS_AFTER = re.compile(rf"{_LIST_BEFORE_IT}{_VERSUS}{_OTHER}")
+VERSUS_BEFORE = re.compile(rf"\b{_VERSUS}{_OTHER}{_WORDS_AFTER_IT}")
+# "A or B", "A, B and/or C".
+OR_AFTER = re.compile(rf"{_LIST_BEFORE_IT}{_OR}{_OTHER}")
+OR_BEFORE = re.compile(rf"\b{_OR}{_OTHER}{_WORDS_AFTER_IT}")
 
 # --- The past ---------------------------------------------------------------------------------------------------------
 # What stays in the body after an operation (a stent, a valve) is a device and said without "repair".

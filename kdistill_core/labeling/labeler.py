@@ -160,9 +160,7 @@ def _mention(phrase: Phrase, sentence: ReadSentence, span: Span) -> Mention:
     reading: Reading = read(sentence, span, phrase.state)
     within = sentence.clause_of(span)
     clause = sentence.text[within.start : within.end]
-    return Mention(
-        phrase.condition, reading.state, span, reading.reason, reading.cue, _side(clause), _severity(clause)
-    )
+    return Mention(phrase.condition, reading.state, span, reading.reason, reading.cue, _side(clause), _severity(clause))
 
 
 def _side(clause: str) -> Side | None:

@@ -111,7 +111,8 @@ CARDIOMEGALY = (
 LUNG_OPACITY = (
     _phrase(
         Condition.LUNG_OPACITY,
-        r"lung(?: field)?s? (?:(?:is|are|remains?|appears?|fields?|bases?|bilaterally|otherwise|both|grossly|now) ){0,4}"
+        r"lung(?: field)?s? (?:(?:is|are|remains?|appears?|fields?|bases?|bilaterally|otherwise|both|grossly|"
+        r"now) ){0,4}"
         r"(?:clear\b|well[- ]aerated and clear)",
         r"clear lungs",
         r"lungs(?: are| appear)? (?:\w+ )?normal",
@@ -206,9 +207,7 @@ ATELECTASIS = (
     ),
 )
 
-PNEUMOTHORAX = (
-    _phrase(Condition.PNEUMOTHORAX, r"(?:hydro|hemo)?-?pneumo-?thora\w+", r"ptx\b", stems="pneumo ptx"),
-)
+PNEUMOTHORAX = (_phrase(Condition.PNEUMOTHORAX, r"(?:hydro|hemo)?-?pneumo-?thora\w+", r"ptx\b", stems="pneumo ptx"),)
 
 PLEURAL_EFFUSION = (
     _phrase(
@@ -245,8 +244,8 @@ PLEURAL_OTHER = (
     _phrase(
         Condition.PLEURAL_OTHER,
         r"pleural thickening or plaque",
-        r"(?:pleural|pleuro)(?:[- ]\w+)? (?:thickening|plaques?|scar\w*|calcification\w*|reaction|mass\w*|based mass\w*|"
-        r"disease|tumou?rs?)",
+        r"(?:pleural|pleuro)(?:[- ]\w+)? (?:thickening|plaques?|scar\w*|calcification\w*|reaction|mass\w*|"
+        r"based mass\w*|disease|tumou?rs?)",
         r"pleural-?based \w+",
         r"thickening (?:of|in|along) the (?:\w+ ){0,2}(?:pleura|fissures?)",
         r"fissural thickening",
@@ -301,8 +300,8 @@ SUPPORT_DEVICES = (
         r"prosthes[ei]s",
         r"stents?",
         r"arthroplasty",
-        stems="cathet picc line port swan balloon tube ett ngt trach hoff drain pigtail pace aicd icd defib lead device "
-        "stimul generator hardware valve prosthes stent arthropl cath",
+        stems="cathet picc line port swan balloon tube ett ngt trach hoff drain pigtail pace aicd icd defib lead "
+        "device stimul generator hardware valve prosthes stent arthropl cath",
     ),
 )
 

@@ -9,8 +9,6 @@ from enum import StrEnum
 
 from kdistill_core.conditions import State
 from kdistill_core.labeling.cues import (
-    ALTERNATIVE_AFTER,
-    ALTERNATIVE_BEFORE,
     AND_CLAUSE,
     ARTICLE_ALONE,
     CLAUSE_END,
@@ -26,10 +24,14 @@ from kdistill_core.labeling.cues import (
     NEGATION_END,
     NEGATION_WITHIN,
     NOT_EXCLUDED,
+    OR_AFTER,
+    OR_BEFORE,
     PSEUDO_NEGATION,
     PSEUDO_STEM,
     SUPPOSITION,
     VERB,
+    VERSUS_AFTER,
+    VERSUS_BEFORE,
 )
 from kdistill_core.records import Span
 
@@ -42,7 +44,8 @@ class Reason(StrEnum):
     NEGATION = "negation"
     NOT_EXCLUDED = "not excluded"
     HEDGE = "hedge"
-    ALTERNATIVE = "alternative"  # one of several that the report does not decide between
+    VERSUS = "versus"  # one of several that the report does not decide between
+    ALTERNATIVE = "alternative"  # "A or B": asserted, though CheXpert's own labeler leaves it open
     HISTORY = "history"  # of the past only, which leaves it blank
 
 
@@ -118,6 +121,11 @@ def read(sentence: ReadSentence, mention: Span, own: State) -> Reading:
         return reading
     if own is State.UNCERTAIN:
         return Reading(own, Reason.WORDING)
+    other = OR_AFTER.match(sentence.text, mention.end, clause.end) or OR_BEFORE.search(
+        sentence.text, clause.start, mention.start
+    )
+    if other:
+        return Reading(State.POSITIVE, Reason.ALTERNATIVE, _trimmed(other))
     return Reading(State.POSITIVE, Reason.ASSERTION)
 
 
@@ -126,7 +134,7 @@ def _negation(sentence: ReadSentence, mention: Span, clause: Span) -> Reading | 
         return Reading(State.NEGATIVE, Reason.WORDING)
     after = NEGATION_AFTER.match(sentence.masked, mention.end, clause.end)
     if after:
-        return Reading(State.NEGATIVE, Reason.NEGATION, _trimmed(sentence.text, after))
+        return Reading(State.NEGATIVE, Reason.NEGATION, _trimmed(after))
     cue = _last(NEGATION_BEFORE, sentence.masked, clause.start, mention.start)
     if cue is None or _list_is_over(sentence.masked, cue.end(), mention, clause):
         return None
@@ -141,11 +149,9 @@ def _doubt(text: str, mention: Span, clause: Span) -> Reading | None:
         return Reading(State.UNCERTAIN, Reason.HEDGE, _span(cue))
     after = HEDGE_AFTER.match(text, mention.end, clause.end)
     if after:
-        return Reading(State.UNCERTAIN, Reason.HEDGE, _trimmed(text, after))
-    other = ALTERNATIVE_AFTER.match(text, mention.end, clause.end) or ALTERNATIVE_BEFORE.search(
-        text, clause.start, mention.start
-    )
-    return Reading(State.UNCERTAIN, Reason.ALTERNATIVE, _trimmed(text, other)) if other else None
+        return Reading(State.UNCERTAIN, Reason.HEDGE, _trimmed(after))
+    other = VERSUS_AFTER.match(text, mention.end, clause.end) or VERSUS_BEFORE.search(text, clause.start, mention.start)
+    return Reading(State.UNCERTAIN, Reason.VERSUS, _trimmed(other)) if other else None
 
 
 def _list_is_over(text: str, begin: int, mention: Span, clause: Span) -> bool:
@@ -169,7 +175,7 @@ def _span(match: re.Match[str]) -> Span:
     return Span(match.start(), match.end())
 
 
-def _trimmed(text: str, match: re.Match[str]) -> Span:
+def _trimmed(match: re.Match[str]) -> Span:
     """Return where ``match`` stands, without the blanks and commas around it."""
     found = match.group()
     start = match.start() + len(found) - len(found.lstrip(" ,"))

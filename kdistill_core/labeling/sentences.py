@@ -24,10 +24,9 @@ _ASIDE = frozenset(
         "end of impression",
     }
 )
-# Full stops that end no sentence: abbreviations, and the number of a list item at the start of a sentence.
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:dr|drs|mr|mrs|ms|vs|approx|no|st|e\.g|i\.e|cf|fig)|(?:^|\s)\d{1,2})$", re.IGNORECASE
-)
+# Full stops that end no sentence: abbreviations, and the number of a list item, which is all there is before it.
+_ABBREVIATION = re.compile(r"(?:\b(?:dr|drs|mr|mrs|ms|vs|approx|st|e\.g|i\.e|cf|fig))$", re.IGNORECASE)
+_ITEM_NUMBER = re.compile(r"\s*\d{1,2}")
 # The end of a sentence or a blank line.
 _BOUNDARY = re.compile(
     r"[.!?]+[\"')\]]*(?=\s|$)|(?<=[a-z]{4})\.(?=[a-z]{2})|\n[ \t\r]*(?=\n)",
@@ -66,7 +65,10 @@ def _pieces(text: str, within: Span) -> Iterator[tuple[int, int]]:
     start = within.start
     for boundary in _BOUNDARY.finditer(text, within.start, within.end):
         end = boundary.end()
-        if boundary.group().startswith(".") and _ABBREVIATION.search(text, max(start, end - 9), boundary.start()):
+        if boundary.group().startswith(".") and (
+            _ABBREVIATION.search(text, max(start, end - 9), boundary.start())
+            or _ITEM_NUMBER.fullmatch(text, start, boundary.start())
+        ):
             continue
         if end > start:
             yield start, end
