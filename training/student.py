@@ -37,6 +37,7 @@ from kdistill_core.distillation.schedule import Schedule, Stage
 from kdistill_core.distillation.targets import Embed, TeacherTargets, teacher_targets
 from kdistill_core.distillation.trainer import ALIGNMENT, DistillationTrainer, KeepBest, Objective, SaveOnTime
 from kdistill_core.evaluation.calibration import CalibrationMethod, fit_calibration
+from kdistill_core.evaluation.label_counts import count_labels, write_label_counts
 from kdistill_core.evaluation.stored_calibration import store_calibration
 from kdistill_core.evaluation.thresholds import HeldOut, choose_thresholds
 from kdistill_core.student import StudentConfig, StudentModel, StudentProcessor
@@ -45,7 +46,7 @@ from kdistill_core.student.tokenizer import train_tokenizer
 from kdistill_core.teacher.embedding import StoredEmbeddings, TeacherEmbedder
 from kdistill_core.teacher.library import RationaleLibrary
 from training.evaluate_student import evaluate_student
-from training.student_data import DataSettings, labels_of, prepare, write_label_counts
+from training.student_data import DataSettings, labels_of, prepare
 from training.student_progress import PrintProgress
 from training.student_scores import condition_logits, validation_score
 
@@ -127,7 +128,8 @@ def train_student(
     _calibrate(best, processor, validation)
     best.save_pretrained(out / "model")
     processor.save_pretrained(out / "model")
-    write_label_counts(out / "model", {name: labels_of(cache) for name, cache in train.items()})
+    counted = {name: count_labels(study.findings for study in cache.studies) for name, cache in train.items()}
+    write_label_counts(out / "model", counted)
     evaluate_student(out / "model", data, command=shlex.join(["python", "-m", "training.student", *sys.argv[1:]]))
     if install is not None:
         _install(out / "model", install)

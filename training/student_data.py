@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,17 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdistill_core.conditions import State
-from kdistill_core.datasets import DatasetError, Split
+from kdistill_core.datasets import Split
 from kdistill_core.datasets import nih as nih_set
 from kdistill_core.datasets.cache import PixelCache
 from kdistill_core.datasets.nih import read_nih
 from kdistill_core.datasets.prepared import PHANTOM, prepare_images, prepare_phantoms
 from kdistill_core.distillation.batches import condition_codes
 from kdistill_core.records import Study
-from kdistill_core.serialization import RecordError, from_json, to_json
 
 NIH = nih_set.NAME
-COUNTS_FILE = "training-labels.json"
 
 
 @dataclass
@@ -107,35 +105,6 @@ def nih_images(settings: DataSettings, split: Split) -> list[Study]:
 def labels_of(cache: PixelCache) -> NDArray[np.float32]:
     """Return float32 [N, 14] of 1, 0, -1 (uncertain) or NaN (blank)."""
     return np.asarray([condition_codes(study.findings) for study in cache.studies], dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class LabelCounts:
-    """How many training cases of a set carry a known label of each condition, and how many a positive one.
-
-    Kept with the model, so that it can be measured against prevalence without the training images.
-    """
-
-    known: tuple[int, ...]
-    positive: tuple[int, ...]
-
-
-def write_label_counts(folder: Path, labels: Mapping[str, NDArray[np.float32]]) -> None:
-    """Write what was counted in each training set into a model's folder; labels: [N, 14] by set."""
-    counted = {
-        name: LabelCounts(tuple((~np.isnan(rows)).sum(0).tolist()), tuple((rows == 1).sum(0).tolist()))
-        for name, rows in labels.items()
-    }
-    (folder / COUNTS_FILE).write_bytes(to_json(counted) + b"\n")
-
-
-def read_label_counts(folder: Path) -> dict[str, LabelCounts]:
-    """Return what :func:`write_label_counts` wrote. Raises DatasetError."""
-    path = folder / COUNTS_FILE
-    try:
-        return from_json(path.read_bytes(), dict[str, LabelCounts])
-    except (OSError, RecordError) as error:
-        raise DatasetError(f"The label counts {path} cannot be read: {error}", "Train the model again.") from error
 
 
 def _progress(what: str, every_seconds: float = 15.0) -> Callable[[int, int], None]:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import kdistill_core
-from kdistill_core.cli import corpus, demo, doctor, explain, label, models, phantom, schema
+from kdistill_core.cli import corpus, data, demo, doctor, evaluate, explain, label, models, phantom, schema
 from kdistill_core.cli.console import REFUSED, report_problem, result
 from kdistill_core.errors import KDistillError
 
@@ -48,8 +48,10 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("explain")(explain.explain)
+app.command("evaluate")(evaluate.evaluate)
 app.command("label")(label.label)
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(data.app, name="data")
 app.add_typer(phantom.app, name="phantom")
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

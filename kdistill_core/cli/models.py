@@ -91,7 +91,7 @@ def show(
     """Show one model: its files, its configuration and its card with the measured scores."""
     from rich.markdown import Markdown
 
-    folder = _folder_of(name)
+    folder = folder_of(name)
     summary, configuration = summarize(folder), read_configuration(folder)
     card_path = folder / CARD_NAME
     card = card_path.read_text(encoding="utf-8") if card_path.is_file() else ""
@@ -107,7 +107,8 @@ def show(
         result(_body(card))
 
 
-def _folder_of(name: str) -> Path:
+def folder_of(name: str) -> Path:
+    """Return the folder of a bundled model by its name, or the folder itself. Raises ModelError."""
     from kdistill_core.resources import ResourceError, resource
 
     if Path(name).is_dir():
