@@ -48,9 +48,11 @@ def test_a_student_is_trained_measured_installed_and_described(tmp_path: Path) -
     assert metrics["weights_sha256"] == weights_sha256(tmp_path / "installed")
     (phantom,) = metrics["sets"]
     assert phantom["images"] == phantom["patients"] == 12
-    for score in ("micro-AUC", "text micro-F1", "text macro-F1 minus shuffled images", "micro-AUC minus prevalence"):
-        interval = phantom["scores"][score]
-        assert interval["low"] <= interval["value"] <= interval["high"]
+    scored = {(score["metric"], score["scope"], score["convention"]): score for score in phantom["scores"]}
+    for name in (("AUC", "micro", None), ("text F1", "macro over 14", "positive only")):
+        score = scored[name]
+        assert score["interval"]["low"] <= score["value"] <= score["interval"]["high"]
+        assert "shuffled images" in {baseline["name"] for baseline in score["baselines"]}
 
     card = (tmp_path / "installed" / CARD_FILE).read_text()
     assert "Not for diagnosis" in card
