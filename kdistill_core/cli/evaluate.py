@@ -126,6 +126,8 @@ def evaluate(
     DIR gets scores.json, a page, figures, a table of cases and one of predictions. It is there whole or not at all; a
     run that was stopped goes on where it was.
     """
+    from transformers.utils.logging import disable_progress_bar
+
     from kdistill_core.datasets.contract import ReadOptions
     from kdistill_core.datasets.registry import open_data_set
     from kdistill_core.engine.device import choose_placement
@@ -149,6 +151,7 @@ def evaluate(
                 return TableSource(read_predictions(Path(name)), Path(name), allow_missing)
             folder, placement = folder_of(name), choose_placement(device, precision)
             progress.stage(f"loading {folder.resolve().name} on {placement.device}, {placement.precision}")
+            disable_progress_bar()  # the command shows its own
             student = place_student(folder, placement.device, placement.dtype)
             run = RunSettings(batch_size)
             return StudentSource(student, folder, work, data_set.name, run, on_progress=progress.count)

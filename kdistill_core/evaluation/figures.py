@@ -73,36 +73,47 @@ def draw_figures(plotted: Plotted) -> tuple[FigureFile, ...]:
         (
             ROC,
             "ROC curves",
-            "Sensitivity over false positive rate of each condition; the diagonal is chance, the dot the threshold.",
+            "Sensitivity over false positive rate of each condition; the diagonal is chance, the dot the threshold. "
+            "Above each: cases that have it, and the AUC with its 95 % interval.",
             _roc,
+            AUC,
         ),
         (
             PRECISION_RECALL,
             "Precision-recall curves",
-            "Precision over recall of each condition; the dashed line is the prevalence, the dot the threshold.",
+            "Precision over recall of each condition; the dashed line is the prevalence, the dot the threshold. "
+            "Above each: cases that have it, and the average precision with its 95 % interval.",
             _precision_recall,
+            AVERAGE_PRECISION,
         ),
         (
             RELIABILITY,
             "Reliability",
             "Share of positives over mean probability in 15 bins of equal width, the area of a dot the number of "
-            "cases; on the diagonal, probabilities mean what they say.",
+            "cases; on the diagonal, probabilities mean what they say. Above each: cases that have it, and the "
+            "expected calibration error with its 95 % interval.",
             _reliability,
+            CALIBRATION_ERROR,
         ),
         (
             CONFUSION,
             "Confusion at the thresholds",
             "Cases called present or absent by the labels, with the share of each row.",
             _confusion,
+            "",
         ),
     )
-    return tuple(FigureFile(name, title, text, _draw(conditions, plotted, panel)) for name, title, text, panel in drawn)
+    return tuple(
+        FigureFile(name, title, text, _draw(conditions, plotted, panel, metric))
+        for name, title, text, panel, metric in drawn
+    )
 
 
 _Panel = Callable[[Axes, Plotted, Condition], None]
 
 
-def _draw(conditions: Sequence[Condition], plotted: Plotted, panel: _Panel) -> bytes:
+def _draw(conditions: Sequence[Condition], plotted: Plotted, panel: _Panel, metric: str) -> bytes:
+    """Return a figure of panels. metric: whose value stands above each panel; empty for none."""
     columns = min(_COLUMNS, len(conditions))
     rows = math.ceil(len(conditions) / columns)
     with mpl.rc_context(_STYLE):  # type: ignore[arg-type] # its stubs list every name
@@ -112,7 +123,9 @@ def _draw(conditions: Sequence[Condition], plotted: Plotted, panel: _Panel) -> b
             panel(axes, plotted, condition)
             known = plotted.labels.column(condition)
             count, positive = int((~np.isnan(known)).sum()), int((known > 0.5).sum())
-            axes.set_title(f"{condition.value}\n{positive} of {count}", loc="left")
+            axes.set_title(condition.value, loc="left", pad=14)
+            shown = f"{positive} of {count}{_number(plotted, metric, condition)}"
+            axes.text(0, 1.03, shown, ha="left", va="bottom", transform=axes.transAxes)
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
@@ -128,7 +141,6 @@ def _roc(axes: Axes, plotted: Plotted, condition: Condition) -> None:
     axes.plot([0, 1], [0, 1], color=_BLIND, linewidth=0.8, linestyle="--")
     axes.plot(curve.false_positive_rate, curve.sensitivity, color=_MODEL, linewidth=1.4)
     _mark(axes, plotted, condition, lambda called: (_share(called, labels <= 0.5), _share(called, labels > 0.5)))
-    _write(axes, plotted, AUC, condition)
 
 
 def _precision_recall(axes: Axes, plotted: Plotted, condition: Condition) -> None:
@@ -141,7 +153,6 @@ def _precision_recall(axes: Axes, plotted: Plotted, condition: Condition) -> Non
     axes.axhline(curve.prevalence, color=_BLIND, linewidth=0.8, linestyle="--")
     axes.plot(curve.recall, curve.precision, color=_MODEL, linewidth=1.4, drawstyle="steps-pre")
     _mark(axes, plotted, condition, lambda called: (_share(called, labels > 0.5), _precision(called, labels)))
-    _write(axes, plotted, AVERAGE_PRECISION, condition)
 
 
 def _reliability(axes: Axes, plotted: Plotted, condition: Condition) -> None:
@@ -151,9 +162,7 @@ def _reliability(axes: Axes, plotted: Plotted, condition: Condition) -> None:
     axes.plot([0, 1], [0, 1], color=_BLIND, linewidth=0.8, linestyle="--")
     filled = bins.count > 0
     area = 4 + 60 * bins.count[filled] / bins.count.max()
-    axes.plot(bins.mean_probability[filled], bins.share_positive[filled], color=_MODEL, linewidth=1.0)
     axes.scatter(bins.mean_probability[filled], bins.share_positive[filled], s=area, color=_MODEL, alpha=0.75)
-    _write(axes, plotted, CALIBRATION_ERROR, condition)
 
 
 def _confusion(axes: Axes, plotted: Plotted, condition: Condition) -> None:
@@ -207,14 +216,14 @@ def _precision(called: NDArray[np.bool_], labels: NDArray[np.float64]) -> float:
     return float((labels[known] > 0.5).mean()) if known.any() else math.nan
 
 
-def _write(axes: Axes, plotted: Plotted, metric: str, condition: Condition) -> None:
-    """Write a condition's score with its interval into a corner of its panel."""
+def _number(plotted: Plotted, metric: str, condition: Condition) -> str:
+    """Return a condition's score with its interval, to be written above its panel; empty where it is not defined."""
     for score in plotted.scores:
         if score.metric == metric and score.scope == condition.value and score.value is not None:
-            shown = f"{score.value:.2f}"
-            if score.interval is not None:
-                shown += f" [{score.interval.low:.2f}, {score.interval.high:.2f}]"
-            axes.text(0.98, 0.03, shown, ha="right", va="bottom", transform=axes.transAxes)
+            interval = score.interval
+            ends = "" if interval is None else f" [{interval.low:.2f}, {interval.high:.2f}]"
+            return f"; {score.value:.2f}{ends}"
+    return ""
 
 
 def _say(axes: Axes, text: str) -> None:
