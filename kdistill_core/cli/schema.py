@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -10,26 +11,29 @@ import typer
 
 from kdistill_core.cli.console import result
 
-PUBLISHED = (
-    "Comparison",
-    "Explanation",
-    "Finding",
-    "Patient",
-    "Provenance",
-    "Radiograph",
-    "Rationale",
-    "Report",
-    "SaliencyMap",
-    "Study",
-)
+_RECORDS, _EVALUATION = "kdistill_core.records", "kdistill_core.evaluation.result"
+# The module of each record that leaves the program.
+PUBLISHED = {
+    "Comparison": _RECORDS,
+    "EvaluationResult": _EVALUATION,
+    "Explanation": _RECORDS,
+    "Finding": _RECORDS,
+    "Patient": _RECORDS,
+    "Provenance": _RECORDS,
+    "Radiograph": _RECORDS,
+    "Rationale": _RECORDS,
+    "Report": _RECORDS,
+    "SaliencyMap": _RECORDS,
+    "Study": _RECORDS,
+}
 
 
 def schema_text(name: str) -> str:
     """Return the JSON Schema of the record called ``name``."""
-    from kdistill_core import records
     from kdistill_core.serialization import json_schema
 
-    return json.dumps(json_schema(getattr(records, name)), indent=2, sort_keys=True) + "\n"
+    kind = getattr(import_module(PUBLISHED[name]), name)
+    return json.dumps(json_schema(kind), indent=2, sort_keys=True) + "\n"
 
 
 def file_name(name: str) -> str:
