@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdistill_core.conditions import CONDITIONS, Condition, Source, State, condition_named
+from kdistill_core.conditions import CONDITIONS, Condition, Source, State, condition_named, state_of_code
 from kdistill_core.labeling import label_report, label_sentence, with_implied
 from kdistill_core.records import Finding, Severity, Side
 
@@ -211,3 +211,15 @@ def test_labels_agree_with_the_coding_of_held_out_reports(shared_data: Path) -> 
     for name in {name for name, *_ in counts}:
         right, extra, missed = counts[name, True, True], counts[name, False, True], counts[name, True, False]
         assert 2 * right / (2 * right + extra + missed) > 0.75, name
+
+
+@pytest.mark.real_data
+def test_labels_are_those_of_chexperts_own_labeler_on_its_sample(shared_data: Path) -> None:
+    """But for clear lungs, which CheXpert leaves blank and we call free of opacities."""
+    reports = pd.read_csv(shared_data / "reports" / "chexpert_labeler_sample.csv")
+    assert len(reports) > 3
+    for _, row in reports.iterrows():
+        for finding in label_report(row["Reports"]):
+            theirs = state_of_code(float(row[finding.condition.value]))
+            clear_lungs = finding.condition is C.LUNG_OPACITY and (theirs, finding.state) == (S.BLANK, S.NEGATIVE)
+            assert finding.state is theirs or clear_lungs, (row["Reports"], finding.condition)
