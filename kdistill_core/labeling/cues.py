@@ -6,8 +6,8 @@ After NegEx (Chapman et al., J Biomed Inform 2001) and the uncertainty rules of 
 
 Unlike there, "A or B" and "A and/or B" say that both are present where nothing else denies or doubts them: the people
 who coded Open-i's reports read them so in 38 of the 42 places where nothing but such an alternative decides, on the
-half that these rules were written on (docs/labeler.md). The reason of such a mention is ``alternative``, so that whoever
-wants CheXpert's reading can tell it.
+half that these rules were written on (docs/labeler.md). The reason of such a mention is ``alternative``, so that
+whoever wants CheXpert's reading can tell it.
 Patterns are matched against lower-case text with single blanks.
 """
 
