@@ -84,7 +84,7 @@ def check(
 
 @app.command("filters")
 def list_filters() -> None:
-    """List the filters that `check` and the training know, by name."""
+    """List the filters that `check --filter` knows, and what each leaves out."""
     from kdistill_core.datasets.filters import FILTERS
 
     made = [make() for make in FILTERS.values()]

@@ -103,6 +103,7 @@ def _show_filters(inventory: Inventory, splits: Sequence[str]) -> None:
     _add(table, "left", [split.studies for split in after], "studies")
     _add(table, "", [split.images for split in after], "images")
     _show("What filters leave out, one after another", table)
+    out.print()
     for sentence in dict.fromkeys(f"{count.filter}: {count.sentence}" for count in inventory.filters):
         _say(sentence, indent=4)
 

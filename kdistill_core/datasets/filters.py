@@ -188,7 +188,7 @@ def no_label() -> Filter:
     """Leave out studies of which no condition is labeled: all blank, or no labels at all."""
     return Filter(
         "no-label",
-        "Studies whose 14 conditions are all blank.",
+        "Studies without labels, or with all 14 conditions blank.",
         _keeping_studies(lambda study: any(finding.state is not State.BLANK for finding in study.findings)),
     )
 
