@@ -77,6 +77,10 @@ class MappedPixels:
         """Return image ``index`` as uint8 [S, S], read-only; of a slice, a copy of its images [n, S, S]."""
         return self._images[self._places[index]]
 
+    def is_whole(self) -> bool:
+        """Return whether the file reaches as far as the last of the images."""
+        return bool(np.all(self._places < len(self._images)))
+
     def __reduce__(self) -> tuple[object, ...]:
         return MappedPixels, (self._path, self._size, self._places)
 
@@ -118,7 +122,13 @@ def gather(
         )
     places = np.array([line.place for line in lines if line is not None], dtype=np.int64)
     findings = tuple(None if line is None else line.findings for line in lines)
-    return Gathered(MappedPixels(store.pixel_file, about.size, places), findings, refusals)
+    pixels = MappedPixels(store.pixel_file, about.size, places)
+    if not pixels.is_whole():
+        raise DatasetError(
+            f"{store.pixel_file} is shorter than its index says.",
+            f"Run `kdistill data cache {root}`; what is lost will then be prepared again.",
+        )
+    return Gathered(pixels, findings, refusals)
 
 
 def _prepare_missing(

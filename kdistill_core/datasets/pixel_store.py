@@ -102,11 +102,12 @@ class PixelStore:
         """Return whether the last process that wrote did not end as it should, and nobody is at it now."""
         if not (self.folder / _UNFINISHED).exists():
             return False
-        try:
-            with _writing_to(self.folder), FileLock(self.folder / _LOCK, blocking=False):
-                return (self.folder / _UNFINISHED).exists()
-        except Timeout:
-            return False
+        with _writing_to(self.folder):
+            try:
+                with FileLock(self.folder / _LOCK, blocking=False):
+                    return (self.folder / _UNFINISHED).exists()
+            except Timeout:  # an OSError, yet no fault: a process is writing, and has checked what it found
+                return False
 
     @contextmanager
     def writing(self) -> Iterator[StoreWriter]:

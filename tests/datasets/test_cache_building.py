@@ -133,6 +133,26 @@ def test_a_whole_cache_is_read_where_nothing_may_be_written(tmp_path: Path) -> N
         store.folder.chmod(0o755)
 
 
+def test_a_whole_cache_is_read_while_another_process_adds_to_it(tmp_path: Path) -> None:
+    build(tmp_path, 3)
+    with PixelStore(tmp_path / "cache", ABOUT).writing() as writer:
+        writer.add("another", np.zeros((8, 8), dtype=np.uint8))
+        assert brightness_of(tmp_path, 3) == [20, 21, 22]
+    assert calls(tmp_path).total() == 3
+
+
+def test_a_pixel_file_that_was_cut_off_is_told_and_completed(tmp_path: Path) -> None:
+    build(tmp_path, 3)
+    pixel_file = PixelStore(tmp_path / "cache", ABOUT).pixel_file
+    pixel_file.write_bytes(pixel_file.read_bytes()[: 2 * 64 + 9])
+    with pytest.raises(DatasetError, match=r"shorter than its index.*kdistill data cache"):
+        build(tmp_path, 3)
+    (check,) = verify_stores(tmp_path / "cache")
+    assert check.damaged == ("square:22",)
+    assert brightness_of(tmp_path, 3) == [20, 21, 22]
+    assert calls(tmp_path) == Counter({"20": 1, "21": 1, "22": 2})
+
+
 def test_nothing_prepared_at_all_is_an_error_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"None of the 1 images could be prepared.* died"):
         gather(tmp_path / "cache", ABOUT, [Square(13, str(tmp_path / "calls"))], workers=2)
