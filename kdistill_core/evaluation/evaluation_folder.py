@@ -54,7 +54,7 @@ class RunRecord:
 
 
 def work_folder(out: Path, *, overwrite: bool) -> Path:
-    """Return the folder beside ``out`` that the work is done in; it may hold what an interrupted run has done.
+    """Return the folder beside ``out`` that the work is done in; it may be there, with what a stopped run has done.
 
     Raises EvaluationError where ``out`` is there already and is not to be overwritten, or is no evaluation.
     """
@@ -68,9 +68,7 @@ def work_folder(out: Path, *, overwrite: bool) -> Path:
             raise EvaluationError(
                 f"{out} holds an evaluation already.", "Choose another --out, or replace it with --overwrite."
             )
-    work = out.with_name(out.name + ".partial")
-    work.mkdir(parents=True, exist_ok=True)
-    return work
+    return out.with_name(out.name + ".partial")
 
 
 def write_folder(evaluation: Evaluation, run: RunRecord, work: Path, out: Path) -> Path:

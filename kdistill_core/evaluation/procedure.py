@@ -91,6 +91,7 @@ def evaluate(
     stage(f"reading {data_set.title}")
     held = survey(data_set)
     require_split(held, settings.split, data_set.title)
+    _require_validation_for_thresholds(data_set, held, settings)
     asked, section = _cases_and_section(data_set, settings)
     stage(f"asking {model.provenance.model_name} of {len(asked.cases)} cases")
     answer = model.predict(asked, settings.split, held)
@@ -124,7 +125,10 @@ def evaluate(
         thresholds=chosen,
         baselines=meanings(scored.scores, prior),
         opponent=against,
-        notes=_notes(evidence, settings, section, prior, answers, asked),
+        notes=(
+            *_notes_on_cases(settings, answers, asked),
+            *_notes_on_truth(evidence, section, chosen, prior),
+        ),
         resamples=settings.resamples,
         seed=settings.seed,
     )
@@ -178,17 +182,24 @@ def _thresholds(
     return _chosen_on_validation(model, data_set, held, settings)
 
 
-def _chosen_on_validation(
-    model: PredictionSource, data_set: DataSet, held: Survey, settings: EvaluationSettings
-) -> Thresholds:
-    """Return the thresholds that a rule chooses on the data set's validation split, never on what is scored."""
+def _require_validation_for_thresholds(data_set: DataSet, held: Survey, settings: EvaluationSettings) -> None:
+    """Raise EvaluationError, before anything is predicted, where thresholds cannot be chosen as they are asked for."""
+    if settings.thresholds == STORED:
+        return
+    threshold_rule(settings.thresholds)
     if settings.split in (VALIDATION, ALL):
         raise EvaluationError(
             f"Thresholds cannot be chosen on the validation split while --split {settings.split} is scored on it.",
             "Score another split, or keep the stored thresholds.",
         )
-    rule = threshold_rule(settings.thresholds)
     require_split(held, VALIDATION, data_set.title)
+
+
+def _chosen_on_validation(
+    model: PredictionSource, data_set: DataSet, held: Survey, settings: EvaluationSettings
+) -> Thresholds:
+    """Return the thresholds that a rule chooses on the data set's validation split, never on what is scored."""
+    rule = threshold_rule(settings.thresholds)
     case_set = cases_of(data_set, VALIDATION, settings.unit, Section.LABELS)
     said = model.predict(case_set, VALIDATION, held).cases
     if said.probabilities is None:
@@ -199,24 +210,28 @@ def _chosen_on_validation(
     return Thresholds(f"{settings.thresholds}: {rule.aim}", f"chosen on {where}", points.thresholds)
 
 
-def _notes(
-    evidence: Evidence,
-    settings: EvaluationSettings,
-    section: Section,
-    prior: Prior | None,
-    answers: list[Answer],
-    asked: CaseSet,
-) -> tuple[str, ...]:
+def _notes_on_cases(settings: EvaluationSettings, answers: list[Answer], asked: CaseSet) -> list[str]:
+    """Return what a reader has to know of the cases that are scored."""
     notes = []
-    total = len(asked.cases)
     if settings.limit is not None:
-        notes.append(f"No more than {settings.limit} cases were asked for: these are the first {total} of the split.")
+        notes.append(
+            f"No more than {settings.limit} cases were asked for: these are the first {len(asked.cases)} of the split."
+        )
     if settings.split == ALL:
         notes.append("All splits are scored together: a model that was trained on some of them has seen the answers.")
     for answer in answers:
         notes += answer.notes
         if answer.failures:
             notes.append(f"{len(answer.failures)} images could not be predicted; they are named under Data.")
+    return notes
+
+
+def _notes_on_truth(
+    evidence: Evidence, section: Section, thresholds: Thresholds | None, prior: Prior | None
+) -> list[str]:
+    """Return what is not scored, and which baselines are not there."""
+    notes = []
+    total = len(evidence.cases.cases)
     missing = total - len(evidence.referenced)
     if section is not Section.LABELS and missing:
         notes.append(
@@ -228,12 +243,19 @@ def _notes(
         notes.append("The table has no probabilities, so only texts are scored.")
     if evidence.said is None:
         notes.append("The table has no texts, so only probabilities are scored.")
+    if evidence.probabilities is not None and thresholds is not None:
+        without = [c.value for c in evidence.probabilities.conditions if c not in thresholds.values]
+        if without:
+            notes.append(
+                f"No threshold could be chosen for {', '.join(without)}, because a class is missing there; scores at "
+                "thresholds are of the other conditions alone."
+            )
     if prior is None:
         notes.append(
             "No training labels are known, so texts have no constant baseline and probabilities are held against the "
             "prevalence of these very cases."
         )
-    return tuple(notes)
+    return notes
 
 
 def _account(

@@ -131,6 +131,14 @@ def test_thresholds_come_from_validation_and_from_nowhere_else(made):
             made.run(thresholds="youden", split=split)
 
 
+def test_a_condition_without_a_threshold_is_named(made):
+    made.labels[20:30, 0] = 0  # nothing to choose a threshold for edema on
+    result = made.run(thresholds="f1")
+    assert any("No threshold could be chosen for Edema" in note for note in result.result.notes)
+    assert one(result, "F1", "Edema").value is None
+    assert one(result, "F1", "Pleural Effusion").value is not None
+
+
 def test_a_table_without_thresholds_is_held_to_one_half_and_says_so(made):
     thresholds = made.run().result.thresholds
     assert thresholds is not None
