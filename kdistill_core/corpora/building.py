@@ -25,7 +25,7 @@ from kdistill_core.corpora.contamination import EvaluationTexts, of_pubmedqa
 from kdistill_core.corpora.documents import Document
 from kdistill_core.corpora.duplicates import DuplicateIndex, Fingerprint, fingerprints
 from kdistill_core.corpora.errors import CorpusError
-from kdistill_core.corpora.filters import Selection, without_asides
+from kdistill_core.corpora.filters import Selection, select, without_asides
 from kdistill_core.corpora.reading import files_in, opened, read_documents
 from kdistill_core.corpora.records import questions_in
 from kdistill_core.corpora.shingles import Shingled, shingled
@@ -188,9 +188,9 @@ def _without_repeats(index: DuplicateIndex, out: Path, name: str, counts: PartCo
 def _chosen(
     documents: Iterable[Document], selection: Selection, evaluation: EvaluationTexts, turned_away: Counter[str]
 ) -> Iterator[tuple[Document, Shingled]]:
-    for document in map(without_asides, documents):
+    for document in select(map(without_asides, documents), selection, turned_away):
         text = shingled(document.text)
-        reason = selection.turned_away(document) or evaluation.overlap(document.id, text)
+        reason = evaluation.overlap(document.id, text)
         if reason:
             turned_away[reason] += 1
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Document:
     publication_types: tuple[str, ...] = ()
     license: str = ""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The title and the sections, each on a paragraph of its own, headings before the text."""
         parts = [self.title, *(f"{part.heading}: {part.text}" if part.heading else part.text for part in self.sections)]

@@ -17,10 +17,6 @@ from kdistill_core.conditions import CONDITIONS, State
 from kdistill_core.evaluation.clinical_f1 import rates
 from kdistill_core.labeling import label_report, with_implied
 
-CONVENTION = (
-    "positive only; rule labeler; hierarchy closed on both sides; macro over conditions present or said; unit image"
-)
-
 
 def asserted(texts: Sequence[str]) -> NDArray[np.bool_]:
     """Return bool [n, 14], whether each text asserts each condition, in the order of ``CONDITIONS``."""

@@ -45,37 +45,6 @@ class GenerationResult:
     cases: dict[str, Floats]
 
 
-def generation_scores(
-    truth: ConditionTable,
-    said: ConditionTable,
-    *,
-    texts: Sequence[str] | None,
-    references: Sequence[str] | None,
-    section: Section,
-    unit: Unit,
-    labeler: str,
-    metrics: Sequence[str] = METRICS,
-    blank_truth: BlankTruth | None = None,
-    baselines: Mapping[str, Generated] | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> tuple[Score, ...]:
-    """Return the scores of :func:`score_generation` without the values of the cases."""
-    return score_generation(
-        truth,
-        Generated(said, texts),
-        references=references,
-        section=section,
-        unit=unit,
-        labeler=labeler,
-        metrics=metrics,
-        blank_truth=blank_truth,
-        baselines=baselines,
-        resamples=resamples,
-        seed=seed,
-    ).scores
-
-
 def score_generation(
     truth: ConditionTable,
     generated: Generated,

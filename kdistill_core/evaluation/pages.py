@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kdistill_core.conditions import CONDITIONS, Condition
 from kdistill_core.evaluation.figures import FigureFile
 from kdistill_core.evaluation.result import EvaluationResult
 from kdistill_core.evaluation.scores import Score
 from kdistill_core.evaluation.summary import beats, hardest_baseline, interval_text, main_scores, number_text
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from kdistill_core.html import page_template
 
 # By condition: metric, and how its column is headed.
 _CLASSIFICATION = (
@@ -32,7 +29,7 @@ _TEXT = (("text F1", "Text F1"), ("text precision", "Precision"), ("text recall"
 
 def render_page(result: EvaluationResult, figures: Sequence[FigureFile]) -> str:
     """Return the page as HTML. Nothing of a patient stands in it but counts and, of images that failed, their ids."""
-    return _template().render(
+    return page_template("kdistill_core.evaluation", "evaluation.html.j2").render(
         result=result,
         figures=[{"name": f.name, "title": f.title, "text": f.text, "url": _data_url(f.svg)} for f in figures],
         main=[_row(score) for score in main_scores(result.scores)],
@@ -44,20 +41,6 @@ def render_page(result: EvaluationResult, figures: Sequence[FigureFile]) -> str:
         interval=interval_text,
         provenance=_provenance(result),
     )
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("kdistill_core.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("evaluation.html.j2")
 
 
 @dataclass(frozen=True)

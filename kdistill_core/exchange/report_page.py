@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kdistill_core.exchange.pictures import COLOR_MAP, blended, color, data_url, displayed, overlay, reduced_size
 from kdistill_core.exchange.presentation import (
@@ -21,11 +20,9 @@ from kdistill_core.exchange.presentation import (
     target_line,
     teacher_passages,
 )
+from kdistill_core.html import page_template
 from kdistill_core.imaging.identification import side_markers
 from kdistill_core.records import Explanation, Finding, Radiograph, Rationale, SaliencyMap, TargetKind
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 _LONGEST_IMAGE = 1400
 # An overlay is smooth: a third of the image's size looks the same and keeps the page small.
@@ -40,7 +37,7 @@ def render_page(
     identity: the line that names the patient; empty where the patient is withheld.
     """
     gray = displayed(radiograph, _LONGEST_IMAGE)
-    return _template().render(
+    return page_template("kdistill_core.exchange", "report.html.j2").render(
         explanation=explanation,
         identity=identity,
         image={
@@ -61,20 +58,6 @@ def render_page(
         legend=[(verdict.name.lower(), MARKS[verdict], meaning) for verdict, meaning in MEANINGS.items()],
         provenance=_provenance(explanation),
     )
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("kdistill_core.exchange"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")
 
 
 def _overlay(saliency_map: SaliencyMap, explanation: Explanation) -> dict[str, Any]:

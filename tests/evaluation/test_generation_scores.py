@@ -14,7 +14,6 @@ from kdistill_core.evaluation.generation_scores import (
     METRICS,
     Generated,
     default_blank_truth,
-    generation_scores,
     score_generation,
 )
 from kdistill_core.evaluation.scores import Convention, Score, Section, Unit
@@ -51,7 +50,8 @@ def scored(**changes) -> dict[tuple, Score]:
         "truth": labels(REFERENCES, PATIENTS),
         "said": labels(TEXTS),
     } | changes
-    scores = generation_scores(asked.pop("truth"), asked.pop("said"), **asked)
+    generated = Generated(asked.pop("said"), asked.pop("texts"))
+    scores = score_generation(asked.pop("truth"), generated, **asked).scores
     found = {(score.metric, score.scope, score.convention): score for score in scores}
     assert len(found) == len(scores)
     return found
