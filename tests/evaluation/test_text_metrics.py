@@ -39,7 +39,7 @@ def test_an_unknown_metric_is_answered_with_those_there_are() -> None:
 
 def test_asking_what_can_run_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from kdistill_core.evaluation.generation_scores import generation_scores; "
+        "import sys; from kdistill_core.evaluation.generation_scores import score_generation; "
         "from kdistill_core.evaluation.text_metrics import available_metrics; available_metrics(); "
         "print(sorted({'torch', 'transformers', 'nltk', 'sacrebleu', 'rouge_score', 'radgraph'} & set(sys.modules)))"
     )
