@@ -263,6 +263,7 @@ class SentenceRole(StrEnum):
     SIGN = "sign"
     ARGUMENT = "argument"
     AGAINST = "against"
+    SETTLES = "settles"
     OTHER = "other"
 
 

@@ -1,0 +1,76 @@
+"""How a language model is asked for a rationale: versioned prompt files, and what a context becomes in them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from kdistill_core.conditions import State
+from kdistill_core.resources import resource
+from kdistill_core.teacher.context import RationaleContext
+from kdistill_core.teacher.errors import KnowledgeError
+from kdistill_core.teacher.parts import LABELS, parts_for
+
+PROMPT_FILE = "prompts/rationale-v2.yaml"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a prompt; ``role`` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class RationalePrompt:
+    """A versioned prompt.
+
+    states: how a state is worded. lines: what the user's turn says, line by line; a line whose ``{...}`` is unknown of
+    a context is left out. Known are condition, state, side, severity, present, sentence and parts.
+    """
+
+    name: str
+    system: str
+    lines: tuple[str, ...]
+    states: dict[State, str]
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+
+def load_prompt(path: Path | None = None) -> RationalePrompt:
+    """Return a prompt file, by default the bundled one. Raises KnowledgeError."""
+    path = path or resource(PROMPT_FILE)
+    try:
+        return msgspec.yaml.decode(path.read_bytes(), type=RationalePrompt)
+    except (OSError, msgspec.DecodeError) as error:
+        raise KnowledgeError(
+            f"The prompt {path} cannot be read: {error}", "Compare it with the bundled one."
+        ) from error
+
+
+def messages_for(prompt: RationalePrompt, context: RationaleContext) -> tuple[Message, ...]:
+    """Return the turns that ask for the rationale of ``context``."""
+    known = {
+        "condition": context.condition.value,
+        "state": prompt.states[context.state],
+        "side": "" if context.side is None else context.side.value,
+        "severity": "" if context.severity is None else context.severity.value,
+        "present": ", ".join(context.present),
+        "sentence": context.sentence,
+        "parts": ", ".join(LABELS[role] for role in parts_for(context.state)),
+    }
+    given = {name: value for name, value in known.items() if value}
+    lines = []
+    for line in prompt.lines:
+        try:
+            lines.append(line.format_map(given))
+        except KeyError:
+            continue
+    return (Message("system", prompt.system), Message("user", "\n".join(lines)))
