@@ -24,6 +24,7 @@ def _any(*phrases: str) -> re.Pattern[str]:
 SUPPOSITION = _any(
     r"would (?:speak|argue|weaken|favor|favour|point|support|suggest|make|be against|be expected)",
     r"look (?:for|at)\b",
+    r"\bit shows as\b",
     r"argues? (?:for|against|in favor)",
     r"speaks? (?:for|against)",
     r"(?:can|may) (?:also )?(?:look|mimic|be mistaken)",

@@ -10,6 +10,7 @@ import msgspec
 
 from kdistill_core.conditions import CONDITIONS, Condition, State
 from kdistill_core.records import Finding, Report, Severity, Side
+from kdistill_core.teacher.knowledge import Knowledge, KnowledgeBase
 
 # A rationale is written of what is there or may be there; what was denied has one only where it is asked for.
 SPOKEN_STATES = frozenset({State.POSITIVE, State.UNCERTAIN})
@@ -37,12 +38,16 @@ class RationaleContext:
 
 
 def contexts_of(
-    findings: Sequence[Finding], report: Report | None = None, states: Collection[State] = SPOKEN_STATES
+    findings: Sequence[Finding],
+    knowledge: KnowledgeBase,
+    report: Report | None = None,
+    states: Collection[State] = SPOKEN_STATES,
 ) -> tuple[RationaleContext, ...]:
     """Return one context for each finding in one of ``states``, in the order of ``CONDITIONS``.
 
     report: where the findings were read from; its sentences that decided a finding go into that finding's context.
-    Without it the contexts come from labels alone. Support Devices and No Finding are not named beside others.
+    Without it the contexts come from labels alone. Support Devices and No Finding are not named beside others. A side or
+    severity that a condition's assertion has no words for is dropped.
     """
     by_condition = {finding.condition: finding for finding in findings if finding.state in states}
     positive = [
@@ -56,14 +61,22 @@ def contexts_of(
         RationaleContext(
             condition=condition,
             state=by_condition[condition].state,
-            side=by_condition[condition].side,
-            severity=by_condition[condition].severity,
+            side=_side(by_condition[condition], knowledge[condition]),
+            severity=_severity(by_condition[condition], knowledge[condition]),
             present=tuple(other for other in positive if other is not condition),
             sentence=_sentence(by_condition[condition], report),
         )
         for condition in CONDITIONS
         if condition in by_condition
     )
+
+
+def _side(finding: Finding, knowledge: Knowledge) -> Side | None:
+    return finding.side if finding.side in knowledge.sides(finding.state) else None
+
+
+def _severity(finding: Finding, knowledge: Knowledge) -> Severity | None:
+    return finding.severity if knowledge.severities and finding.state is not State.NEGATIVE else None
 
 
 def _sentence(finding: Finding, report: Report | None) -> str:

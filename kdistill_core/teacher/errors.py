@@ -19,3 +19,7 @@ class LibraryError(TeacherError):
 
 class TeacherModelError(TeacherError):
     """A language model that is not there or cannot be loaded."""
+
+
+class TeacherTrainingError(TeacherError):
+    """A training of a teacher that cannot start or go on as it is set up."""

@@ -1,80 +1,82 @@
-"""The gate: which sentences of the language model may stand in the rationale library, and why the others may not.
+"""The gate: which written rationales may stand, and why the others may not.
 
-A small language model is fluent but medically unreliable, so a sentence passes only when it says what its statement of
-the knowledge base says: the same content words, in the same order but for one turn, with the same negations. A
-rationale passes when the report labeler reads exactly its condition and state from it.
+A rationale is generic: it explains a finding, it does not describe a patient. So it passes only when it has its parts,
+reads well, says nothing of a patient that it was not told, when the report labeler reads exactly the finding from it
+that was given, and when the knowledge base supports every sentence of it.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from kdistill_core.conditions import Condition, State
-from kdistill_core.labeling import IMPLIED, label_report
+from kdistill_core.labeling import IMPLIED, label_report, label_sentence
 from kdistill_core.records import SentenceRole
+from kdistill_core.teacher.context import RationaleContext
+from kdistill_core.teacher.grounding import GateVerdict, first_reason, judge_against, passed
+from kdistill_core.teacher.invention import invented
+from kdistill_core.teacher.knowledge import Knowledge, KnowledgeBase
+from kdistill_core.teacher.parts import Part, parts_for, read_parts
 
-# Each number was set on the trial sentences of SmolLM2-135M: lower values let distorted statements pass.
-MIN_KEPT = 0.9  # share of the statement's content words that must return
-MAX_TURNS = 1  # places where the order of the statement may be broken
-MAX_SKIPPED = 3  # content words of the statement that may be left out in one place
-MAX_WORDS = 45
+__all__ = ["GateVerdict", "Judged", "first_reason", "judge_draft", "judge_rationale", "passed"]
 
-_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
-# Words that carry no fact of their own. Prepositions of place are not among them: beyond is not behind.
-_EMPTY_WORDS = """
-    a an the is are was were be been being that which whose who it its their them of and so because this these those
-    such do does has have had as to also then there one can lie lies
-"""
-_EMPTY = frozenset(_EMPTY_WORDS.split())
-_FRAME = {
-    SentenceRole.DEFINITION: frozenset({"condition", "accumulation", "presence"}),
-    SentenceRole.SIGN: frozenset({"sign", "look", "for"}),
-    SentenceRole.ARGUMENT: frozenset({"argues", "argue", "for"}),
-    SentenceRole.AGAINST: frozenset({"what", "would", "speak", "against", "weaken", "argument"}),
-}
-_FRAME_PATTERN = {
-    SentenceRole.DEFINITION: re.compile(r"\b(?:is|are)\b"),
-    SentenceRole.SIGN: re.compile(r"\blook for\b"),
-    SentenceRole.ARGUMENT: re.compile(r"\bargues? for\b"),
-    SentenceRole.AGAINST: re.compile(r"\bwould (?:speak against|weaken)\b"),
-}
-_NEGATIONS = frozenset({"no", "not", "without", "never", "neither", "nor", "cannot", "none"})
-# Words that limit a statement: without them it says more than is true.
-_LIMITS = frozenset(
-    {"most", "normally", "only", "often", "may", "usually", "first", "unusually", "same", "both", "always", "some"}
-)
-_PASSIVE = re.compile(r"\b(?:is|are|was|were|be|been) (?:\w+ly )?(\w+ed)\b")
-_ARTICLES = frozenset({"a", "an", "the"})
-_DETERMINERS = _ARTICLES | {"its", "their", "this", "these", "each", "both", "either", "that"}
-_ENDINGS = ("ing", "ed", "es", "s", "e")
+# The knowledge base's own rationales have 15 to 109 words; the bounds leave room on both sides.
+MOST_WORDS = 180
+# Flesch's reading ease (Flesch 1948); the knowledge base's own rationales have 51 to 89.
+LEAST_READING_EASE = 10.0
+_WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
+_VOWELS = re.compile(r"[aeiouy]+")
 
 
 @dataclass(frozen=True)
-class GateVerdict:
-    """The outcome of one check of the gate; ``reason`` says what failed, empty when passed."""
+class Judged:
+    """A draft taken apart, and what every check says of it. statements: what each part is grounded in, if anything."""
 
-    check: str
-    passed: bool
-    reason: str = ""
+    parts: tuple[Part, ...]
+    verdicts: tuple[GateVerdict, ...]
+    statements: tuple[str, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        return passed(self.verdicts)
+
+    @property
+    def reason(self) -> str:
+        """The first failed check and its reason, empty when all passed."""
+        return first_reason(self.verdicts)
+
+    @cached_property
+    def text(self) -> str:
+        """The sentences without their labels."""
+        return " ".join(part.text for part in self.parts)
 
 
-def judge_sentence(candidate: str, statement: str, role: SentenceRole) -> tuple[GateVerdict, ...]:
-    """Return the verdict of every check on one written sentence against the ``statement`` it was written from."""
-    checks = {
-        "form": _form(candidate),
-        "role": "" if _FRAME_PATTERN[role].search(candidate.casefold()) else f"it does not read as a {role}",
-        "grounding": _grounding(candidate, statement, role),
-        "order": _order(candidate, statement, role),
-        "negation": _negation(candidate, statement),
-        "voice": _voice(candidate, statement),
-        "cause": _cause(candidate, statement),
-        "grammar": _grammar(candidate, statement, role),
-    }
-    return tuple(GateVerdict(check, not reason, reason) for check, reason in checks.items())
+def judge_draft(text: str, context: RationaleContext, knowledge: KnowledgeBase | None) -> Judged:
+    """Return the verdicts on labeled lines that were written for ``context``.
+
+    knowledge: what every sentence has to be grounded in; None asks for no grounding, for a teacher that knows more
+    than the knowledge base and is judged in another way.
+    """
+    parts = read_parts(text)
+    said = " ".join(part.text for part in parts)
+    verdicts = [
+        _verdict("parts", _parts(parts, context.state)),
+        _verdict("form", next(_faults_of_form(parts), "")),
+        _verdict("length", _length(said)),
+        _verdict("repetition", _repetition(parts)),
+        _verdict("readability", _readability(said)),
+        _verdict("invention", invented(said, context)),
+        judge_rationale(said, context.condition, context.state),
+        _verdict("assertion", _assertion(parts, context)),
+    ]
+    if knowledge is None:
+        return Judged(parts, tuple(verdicts))
+    statements, grounds = _grounds(parts, context, knowledge[context.condition])
+    return Judged(parts, (*verdicts, *grounds), statements)
 
 
 def judge_rationale(text: str, condition: Condition, state: State) -> GateVerdict:
@@ -86,154 +88,111 @@ def judge_rationale(text: str, condition: Condition, state: State) -> GateVerdic
             reason = f"the labeler reads {condition} as {finding.state}"
         elif finding.state in (State.POSITIVE, State.UNCERTAIN) and finding.condition not in allowed:
             reason = f"the labeler also reads {finding.condition} as {finding.state}"
-    return GateVerdict("labeler", not reason, reason)
+    return _verdict("labeler", reason)
 
 
-def passed(verdicts: Sequence[GateVerdict]) -> bool:
-    """Tell whether every check passed."""
-    return all(verdict.passed for verdict in verdicts)
+def _verdict(check: str, reason: str) -> GateVerdict:
+    return GateVerdict(check, not reason, reason)
 
 
-def first_reason(verdicts: Sequence[GateVerdict]) -> str:
-    """Return the first failed check and its reason, empty when all passed."""
-    return next((f"{verdict.check}: {verdict.reason}" for verdict in verdicts if not verdict.passed), "")
-
-
-def _form(candidate: str) -> str:
-    words = _words(candidate)
-    if not candidate.endswith(".") or candidate.count(".") != 1:
-        return "it is not one whole sentence"
-    if any(character.isdigit() for character in candidate):
-        return "it holds a number that the knowledge does not"
-    if not candidate[0].isupper() or re.search(r"[^\w\s,.'-]", candidate):
-        return "it does not look like a plain sentence"
-    if len(words) > MAX_WORDS:
-        return f"it has {len(words)} words"
-    runs = Counter(zip(words, words[1:], words[2:], strict=False))
-    if any(count > 1 for count in runs.values()):
-        return "it repeats itself"
-    return ""
-
-
-def _grounding(candidate: str, statement: str, role: SentenceRole) -> str:
-    known = set(_content(statement, role))
-    written = _content(candidate, role)
-    foreign = [word for word in written if word not in known]
-    if foreign:
-        return f"the statement does not say {', '.join(dict.fromkeys(foreign))}"
-    surplus = Counter(written) - Counter(_content(statement, role))
-    if surplus:
-        return f"it says {', '.join(surplus)} more often than the statement"
-    unlimited = (_LIMITS & set(_words(statement))) - set(_words(candidate))
-    if unlimited:
-        return f"it drops {', '.join(sorted(unlimited))}"
-    kept = len(known & set(written)) / max(1, len(known))
-    if kept < MIN_KEPT:
-        lost = ", ".join(sorted(known - set(written)))
-        return f"it leaves out {lost}"
-    return ""
-
-
-def _order(candidate: str, statement: str, role: SentenceRole) -> str:
-    source = _content(statement, role)
-    written = _content(candidate, role)
-    turns = sum(not _follows(first, second, source) for first, second in itertools.pairwise(written))
-    return f"it reorders the statement in {turns} places" if turns > MAX_TURNS else ""
-
-
-def _follows(first: str, second: str, source: list[str]) -> bool:
-    places = [index for index, word in enumerate(source) if word == first]
-    return any(second in source[index + 1 : index + 2 + MAX_SKIPPED] for index in places)
-
-
-def _negation(candidate: str, statement: str) -> str:
-    written = sum(word in _NEGATIONS for word in _words(candidate))
-    said = sum(word in _NEGATIONS for word in _words(statement))
-    return f"it negates {written} times, the statement {said} times" if written != said else ""
-
-
-def _voice(candidate: str, statement: str) -> str:
-    """What fills is not what is filled: a passive that the statement does not have turns doer into done-to."""
-    said = set(_words(statement))
-    turned = [word for word in _PASSIVE.findall(candidate.casefold()) if word not in said]
-    return f"it turns {turned[0]} into a passive" if turned else ""
-
-
-def _cause(candidate: str, statement: str) -> str:
-    written, said = candidate.casefold(), statement.casefold()
-    if " because " not in written:
+def _parts(parts: Sequence[Part], state: State) -> str:
+    wanted, given = parts_for(state), tuple(part.role for part in parts)
+    if wanted == given:
         return ""
-    if " because " in said:
-        head = _content(said.split(" because ", 1)[1], SentenceRole.OTHER)
-        tail = _content(written.split(" because ", 1)[1], SentenceRole.OTHER)
-        return "" if head[:1] == tail[:1] else "it names another cause than the statement"
-    if ", so " not in said:
-        return "it names a cause that the statement does not"
-    effect, cause = written.split(" because ", 1)
-    if "argue" not in effect or "argue" in cause:
-        return "it takes the effect for the cause"
-    reason = _content(said.split(", so ", 1)[0], SentenceRole.OTHER)
-    given = _content(cause, SentenceRole.OTHER)
-    if given[:1] != reason[:1] or not set(given) <= set(reason):
-        return "it names another cause than the statement"
+    missing = [role for role in wanted if role not in given]
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    return "it holds lines that are no part of it" if len(given) > len(wanted) else "its parts are out of order"
+
+
+def _faults_of_form(parts: Sequence[Part]) -> Iterator[str]:
+    for part in parts:
+        if not re.fullmatch(r"[A-Z][^.?!\n]*\.", part.text):
+            yield f"the {part.role} is not one whole sentence"
+        elif re.search(r"[^\w\s,.'()/-]", part.text):
+            yield f"the {part.role} does not look like a plain sentence"
+    if not parts:
+        yield "nothing was written"
+
+
+def _length(said: str) -> str:
+    count = len(said.split())
+    return f"it has {count} words, more than {MOST_WORDS}" if count > MOST_WORDS else ""
+
+
+def _repetition(parts: Sequence[Part]) -> str:
+    sentences = Counter(part.text.casefold() for part in parts)
+    if any(count > 1 for count in sentences.values()):
+        return "it says a sentence twice"
+    for part in parts:
+        words = [word.casefold() for word in _WORD.findall(part.text)]
+        if any(count > 1 for count in Counter(zip(words, words[1:], words[2:], words[3:], strict=False)).values()):
+            return f"the {part.role} repeats itself"
     return ""
 
 
-def _grammar(candidate: str, statement: str, role: SentenceRole) -> str:
-    """Articles are what a small model gets wrong most: one in front of a plural, none in front of a singular."""
-    written, said = _words(candidate), _words(statement)
-    if any(first == second for first, second in itertools.pairwise(written)):
-        return "it doubles a word"
-    if re.search(r"\b(?:a [aeio]|an [^aeiouh\W])", candidate.casefold()):
-        return "its article does not fit"
-    if role in (SentenceRole.SIGN, SentenceRole.AGAINST):
-        opens = _after_opening(candidate) in _ARTICLES
-        if opens != (_after_opening(statement) in _ARTICLES):
-            return "its article does not fit"
-    joined = _DETERMINERS | {"and", "or"}
-    bare = {second for first, second in itertools.pairwise(written) if first not in joined}
-    named = {second for first, second in itertools.pairwise(said) if first == "the"}
-    if bare & named - _follow_no_article(said):
-        return "it lacks an article"
-    if re.search(r"(?<!,) that is,", candidate):
-        return "it tears an aside from its comma"
-    genitives = {second for first, second in itertools.pairwise(said) if first == "of"} - _DETERMINERS
-    if any(first in {"is", "are"} and second in genitives for first, second in itertools.pairwise(written)):
-        return "it lacks an of"
-    last = re.search(r"that (?:is|are) (\w+)\.$", statement)
-    if last and re.search(rf"(?<!is )(?<!are )\b{last[1]}\.$", candidate):
-        return "it breaks off the clause at its end"
+def _readability(said: str) -> str:
+    ease = reading_ease(said)
+    return f"its reading ease is {ease:.0f}, under {LEAST_READING_EASE:.0f}" if ease < LEAST_READING_EASE else ""
+
+
+def reading_ease(text: str) -> float:
+    """Return Flesch's reading ease, about 0 (hard) to 100 (easy); 0 for a text without words.
+
+    Syllables are counted as runs of vowels, without a silent e at the end, which is right for most words.
+    """
+    words = _WORD.findall(text)
+    if not words:
+        return 0.0
+    sentences = max(1, len(re.findall(r"[.?!](?:\s|$)", text)))
+    syllables = sum(max(1, len(_VOWELS.findall(word.lower().removesuffix("e")))) for word in words)
+    return 206.835 - 1.015 * len(words) / sentences - 84.6 * syllables / len(words)
+
+
+def _assertion(parts: Sequence[Part], context: RationaleContext) -> str:
+    """Side and severity have to be those that were given; where none was given, none may be said."""
+    opening = next((part.text for part in parts if part.role is SentenceRole.ASSERTION), "")
+    if context.condition is Condition.NO_FINDING:
+        return ""
+    mention = next((found for found in label_sentence(opening) if found.condition is context.condition), None)
+    if mention is None:
+        return f"it does not assert {context.condition}"
+    if mention.side is not context.side and (mention.side is not None or context.state is not State.NEGATIVE):
+        return f"it says the side {mention.side or 'is unknown'} where {context.side or 'none'} was given"
+    severity = context.severity if context.state is not State.NEGATIVE else None
+    if mention.severity is not severity:
+        return f"it says the severity {mention.severity or 'is unknown'} where {severity or 'none'} was given"
     return ""
 
 
-def _follow_no_article(words: list[str]) -> set[str]:
-    return {second for first, second in itertools.pairwise(words) if first not in _DETERMINERS}
+def _grounds(
+    parts: Sequence[Part], context: RationaleContext, knowledge: Knowledge
+) -> tuple[tuple[str, ...], list[GateVerdict]]:
+    """Return what each part says again of the knowledge base, and a verdict a part."""
+    statements: list[str] = []
+    verdicts: list[GateVerdict] = []
+    for part in parts:
+        if part.role is SentenceRole.OTHER:
+            statements.append("")
+            continue
+        known = (
+            (knowledge.assertion(context.state, context.side, context.severity),)
+            if part.role is SentenceRole.ASSERTION
+            else knowledge.of_role(part.role, context.severity)
+        )
+        nearest, judged = judge_against(part.text, known, part.role)
+        reason = first_reason(judged)
+        statements.append("" if reason else nearest)
+        verdicts.append(_verdict(f"grounding of the {part.role}", reason))
+    verdicts.append(_verdict("coherence", _coherence(parts, statements, knowledge)))
+    return tuple(statements), verdicts
 
 
-def _after_opening(sentence: str) -> str:
-    opening = r"^(?:on a supine film, )?(?:a sign to look for is|what would [a-z ]+? is|look for) "
-    return re.sub(opening, "", sentence.casefold()).split()[0]
-
-
-def _content(text: str, role: SentenceRole) -> list[str]:
-    frame = _FRAME.get(role, frozenset())
-    return [_stem(word) for word in _words(text) if word not in _EMPTY and word not in frame]
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
-
-
-def _stem(word: str) -> str:
-    """Fold the forms of a word: bulges, bulging and bulged are one."""
-    if word == "within":
-        return "in"
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
-            return _single(word[: -len(ending)])
-    return _single(word)
-
-
-def _single(stem: str) -> str:
-    """Fold a doubled last letter: runn is run."""
-    return stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] in "nptgm" else stem
+def _coherence(parts: Sequence[Part], statements: Sequence[str], knowledge: Knowledge) -> str:
+    """The argument has to be that of the sign beside it."""
+    said = {part.role: statement for part, statement in zip(parts, statements, strict=True)}
+    sign, argument = said.get(SentenceRole.SIGN, ""), said.get(SentenceRole.ARGUMENT, "")
+    if not sign or not argument:
+        return ""
+    fitting = any(known.text == sign and known.argument == argument for known in knowledge.signs)
+    return "" if fitting else "its argument is that of another sign"

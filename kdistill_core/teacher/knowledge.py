@@ -6,6 +6,7 @@ The files are ``resources/knowledge/*.yaml``: one a condition, and ``references.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from kdistill_core.conditions import CONDITIONS, Condition, State
-from kdistill_core.records import Side
+from kdistill_core.records import SentenceRole, Severity, Side
 from kdistill_core.resources import resource
 from kdistill_core.teacher.errors import KnowledgeError
 
@@ -22,6 +23,8 @@ Kind = TypeVar("Kind")
 _REFERENCES = "references.yaml"
 # How an assertion without a side is keyed in the files.
 NO_SIDE = "none"
+# What an assertion opens with; a word of severity comes behind it.
+_OPENING = re.compile(r"(?:There (?:is|are|may be)(?: (?P<article>an?))?|The [a-z ]+ is(?: possibly)?) ")
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,16 @@ class Statement:
 
 @dataclass(frozen=True)
 class Sign:
-    """A sign to look for, and how it argues for its condition."""
+    """How a condition shows, and how that argues for it. severity: of the condition that shows so; empty for any."""
 
     text: str
     argument: str
     references: tuple[str, ...]
+    severity: tuple[Severity, ...] = ()
+
+    def fits(self, severity: Severity | None) -> bool:
+        """Tell whether a condition of this severity may show so; one of unknown severity may show in any way."""
+        return severity is None or not self.severity or severity in self.severity
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Knowledge:
     """What is known of one condition.
 
     assertions: per state, the sentence that asserts it, keyed by side (``none``, ``left``, ``right``, ``bilateral``).
+    severities: the word for each severity in an assertion; empty where a condition has none.
     """
 
     condition: Condition
@@ -63,16 +72,36 @@ class Knowledge:
     mimics: tuple[Statement, ...]
     settles: tuple[Statement, ...]
     assertions: dict[State, dict[str, str]] = field(default_factory=dict)
+    severities: dict[Severity, str] = field(default_factory=dict)
 
-    def assertion(self, state: State, side: Side | None) -> str:
-        """Return the sentence that asserts ``state`` on ``side``; without side where the condition has none.
+    def assertion(self, state: State, side: Side | None, severity: Severity | None = None) -> str:
+        """Return the sentence that asserts ``state`` on ``side`` and how much of it there is.
 
-        Raises KnowledgeError for a state that no sentence asserts.
+        What a condition has no words for, a side or a severity, is left out; a denial has no severity. Raises
+        KnowledgeError for a state that no sentence asserts.
         """
         by_side = self.assertions.get(state)
         if by_side is None:
             raise KnowledgeError(f"No sentence asserts that {self.condition} is {state}.", "Add one to its file.")
-        return by_side.get(side.value if side else NO_SIDE, by_side[NO_SIDE])
+        text = by_side.get(side.value if side else NO_SIDE, by_side[NO_SIDE])
+        word = self.severities.get(severity, "") if severity and state is not State.NEGATIVE else ""
+        return _with_severity(text, word) if word else text
+
+    def sides(self, state: State) -> tuple[Side | None, ...]:
+        """Return the sides that ``state`` can be asserted on, the unnamed one first."""
+        by_side = self.assertions.get(state, {})
+        return (None, *(side for side in Side if side.value in by_side))
+
+    def of_role(self, role: SentenceRole, severity: Severity | None = None) -> tuple[str, ...]:
+        """Return the statements that can play a part in a rationale, those of signs that fit ``severity``."""
+        signs = [sign for sign in self.signs if sign.fits(severity)]
+        return {
+            SentenceRole.DEFINITION: (self.definition.text,),
+            SentenceRole.SIGN: tuple(sign.text for sign in signs),
+            SentenceRole.ARGUMENT: tuple(sign.argument for sign in signs),
+            SentenceRole.AGAINST: tuple(statement.text for statement in self.against),
+            SentenceRole.SETTLES: tuple(statement.text for statement in self.settles),
+        }[role]
 
     def statements(self) -> tuple[str, ...]:
         """Return every sentence that states a fact of this condition, assertions excluded."""
@@ -135,6 +164,10 @@ def _check(knowledge: Knowledge, references: dict[str, Reference], path: Path) -
     for group in ("signs", "against", "mimics", "settles"):
         if not getattr(knowledge, group):
             raise KnowledgeError(f"{path} has no {group}.", "Add at least one.")
+    _check_assertions(knowledge, path)
+
+
+def _check_assertions(knowledge: Knowledge, path: Path) -> None:
     wanted = {State.POSITIVE}
     if knowledge.condition is not Condition.NO_FINDING:
         wanted |= {State.NEGATIVE, State.UNCERTAIN}
@@ -146,3 +179,24 @@ def _check(knowledge: Knowledge, references: dict[str, Reference], path: Path) -
                 f"{path}: the assertions for {state} lack '{NO_SIDE}' or name an unknown side.",
                 f"The keys are {', '.join(sorted(sides))}.",
             )
+    if not knowledge.severities:
+        return
+    if set(knowledge.severities) != set(Severity):
+        raise KnowledgeError(f"{path}: the severities lack some.", f"Give a word for each of {', '.join(Severity)}.")
+    texts = (text for by_side in knowledge.assertions.values() for text in by_side.values())
+    odd = next((text for text in texts if not _OPENING.match(text)), None)
+    if odd is not None:
+        raise KnowledgeError(
+            f'{path}: "{odd}" leaves no place for a severity.', "Begin with There is, There may be, or The ... is."
+        )
+
+
+def _with_severity(assertion: str, word: str) -> str:
+    """Put ``word`` behind the opening: There is a pleural effusion, There is a small pleural effusion."""
+    opening = _OPENING.match(assertion)
+    if opening is None:
+        raise KnowledgeError(f'"{assertion}" leaves no place for a severity.', "Begin with There is or The ... is.")
+    start, rest = opening.group(), assertion[opening.end() :]
+    if opening["article"]:
+        start = f"{start[: opening.start('article')]}{'an' if word[0] in 'aeio' else 'a'} "
+    return f"{start}{word} {rest}"
