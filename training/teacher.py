@@ -68,7 +68,7 @@ class Base:
 def train_teacher(
     out: Path,
     stages: list[Stage],
-    base: Base = Base(),  # noqa: B008 - frozen, and jsonargparse shows it
+    base: Base = Base(),
     lora: LoraSettings | None = None,
     length: int = 512,
     held_out: Path | None = None,
@@ -145,7 +145,7 @@ def _finish(trained: Path, out: Path, base: Base, lora: LoraSettings | None) -> 
     if lora is None:
         finish_model(trained, base.folder, out)
     else:
-        finish_adapter(trained, base.model, base.folder, out)
+        finish_adapter(trained, base.model, out)
 
 
 class _Progress(TrainerCallback):

@@ -1,81 +1,94 @@
-"""The teacher's language model: any transformers causal language model in a local folder."""
+"""The teacher's language model: any transformers causal language model in a local folder, with or without an adapter."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteria, StoppingCriteriaList
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from kdistill_core.errors import Canceled
 from kdistill_core.teacher.errors import TeacherModelError
+from kdistill_core.teacher.prompts import Message
+from kdistill_core.teacher.smollm2 import NAME as SMOLLM2
+from kdistill_core.teacher.smollm2 import smollm2_folder
 
-
-@dataclass(frozen=True)
-class Message:
-    """One turn of a prompt; ``role`` is system, user or assistant."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a next token is drawn: temperature and nucleus; ``temperature`` 0 takes the most likely one."""
-
-    temperature: float = 0.0
-    top_p: float = 0.9
-
-
-GREEDY = Sampling()
+_ADAPTER_CONFIG = "adapter_config.json"
 
 
 class TeacherModel:
     """A causal language model with its tokenizer; loaded from a local folder only, never running remote code."""
 
-    def __init__(self, folder: Path, model: Any, tokenizer: Any) -> None:
+    def __init__(self, folder: Path, model: Any, tokenizer: Any, adapter: Path | None = None) -> None:
         self.folder = folder
+        self.adapter = adapter
         self.model = model
         self.tokenizer = tokenizer
         self._sha256 = ""
 
     @classmethod
-    def load(cls, folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> TeacherModel:
-        """Return the model stored in ``folder`` as config, safetensors and tokenizer. Raises TeacherModelError."""
+    def load(
+        cls, folder: Path | str, *, adapter: Path | None = None, device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> TeacherModel:
+        """Return the model stored in ``folder`` as config, safetensors and tokenizer, its adapter merged into it.
+
+        folder: of a model, of a LoRA adapter whose configuration names its base, or SmolLM2-135M-Instruct by its name.
+        Raises TeacherModelError.
+        """
+        base = smollm2_folder() if str(folder) == SMOLLM2 else Path(folder)
+        if adapter is None and (base / _ADAPTER_CONFIG).is_file():
+            base, adapter = _base_of(base), base
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=dtype
+            tokenizer = AutoTokenizer.from_pretrained(
+                base, local_files_only=True, trust_remote_code=False, padding_side="left"
             )
-        except (OSError, ValueError, KeyError) as error:
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                base, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=dtype
+            )
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise TeacherModelError(
-                f"{folder} holds no causal language model that can be loaded: {error}",
+                f"{base} holds no causal language model that can be loaded: {error}",
                 "It needs config.json, a tokenizer and model.safetensors.",
             ) from error
+        if adapter is not None:
+            model = _with_adapter(model, adapter)
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
-        return cls(folder, model.eval().to(device), tokenizer)
+        return cls(base, model.eval().to(device), tokenizer, adapter)
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        return self.folder.name if self.adapter is None else f"{self.folder.name} + {self.adapter.resolve().name}"
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the weights: of the file where there is one, of all files' hashes in order of name otherwise."""
+        """SHA-256 of the weights: of the file where there is one, of all files' hashes in order otherwise."""
         if not self._sha256:
             hashes = []
-            for path in sorted(self.folder.glob("*.safetensors")):
-                with path.open("rb") as file:
-                    hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+            for folder in filter(None, (self.folder, self.adapter)):
+                for path in sorted(folder.glob("*.safetensors")):
+                    with path.open("rb") as file:
+                        hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
             self._sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
         return self._sha256
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end a text: the tokenizer's, and those that the model's configuration adds."""
+        given = self.model.generation_config.eos_token_id
+        ends = given if isinstance(given, list) else [given]
+        found = dict.fromkeys(end for end in (self.tokenizer.eos_token_id, *ends) if end is not None)
+        if not found:
+            raise TeacherModelError(
+                f"The tokenizer in {self.folder} has no end-of-text token.", "Give the instruction-tuned model."
+            )
+        return tuple(found)
 
     def prompt(self, messages: Sequence[Message], opening: str = "") -> str:
         """Return the text to continue: the chat template where the tokenizer has one, and the forced ``opening``."""
@@ -85,38 +98,6 @@ class TeacherModel:
         # A base model continues a plain dialog.
         return "\n".join([*(message.content for message in messages), opening])
 
-    def write_sentences(
-        self,
-        prompts: Sequence[str],
-        *,
-        sampling: Sampling = GREEDY,
-        seed: int = 0,
-        max_tokens: int = 48,
-        on_text: Callable[[str], None] | None = None,
-        canceled: Callable[[], bool] | None = None,
-    ) -> list[str]:
-        """Continue each prompt until its sentence ends, and return what was written, openings excluded.
-
-        on_text: called with the text of the first prompt as it grows. Raises Canceled as soon as ``canceled`` says so.
-        """
-        inputs = self._inputs(prompts)
-        length = inputs["input_ids"].shape[1]
-        watch = _Watch(self.tokenizer, length, on_text, canceled)
-        torch.manual_seed(seed)
-        sample: dict[str, Any] = {"do_sample": False}
-        if sampling.temperature > 0:
-            sample = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p}
-        with torch.inference_mode():
-            written = self.model.generate(
-                **inputs,
-                **sample,
-                max_new_tokens=max_tokens,
-                pad_token_id=self.tokenizer.pad_token_id,
-                stopping_criteria=StoppingCriteriaList([watch]),
-            )
-        texts = self.tokenizer.batch_decode(written[:, length:], skip_special_tokens=True)
-        return [str(text).strip() for text in texts]
-
     def mean_hidden_state(self, text: str) -> NDArray[np.float32]:
         """Return the last hidden states of ``text``, averaged over its tokens: float32 [hidden size]."""
         tokens = self.tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"].to(self.model.device)
@@ -124,7 +105,7 @@ class TeacherModel:
             states = self.model(input_ids=tokens, output_hidden_states=True).hidden_states[-1]
         return np.asarray(states[0].float().mean(dim=0).cpu().numpy())
 
-    def _inputs(self, prompts: Sequence[str]) -> dict[str, Any]:
+    def inputs(self, prompts: Sequence[str]) -> dict[str, Any]:
         """Return tokens and mask, int64 [prompts, tokens]; what all prompts begin with is computed once and shared."""
         rows = [list(self.tokenizer(prompt, add_special_tokens=False)["input_ids"]) for prompt in prompts]
         shared = min(_common(rows), min(map(len, rows)) - 1)
@@ -157,26 +138,37 @@ def _common(rows: Sequence[Sequence[int]]) -> int:
     return count
 
 
-class _Watch(StoppingCriteria):
-    """Stops each row at the end of its sentence, passes the first row on, and stops all when canceled."""
+def _base_of(adapter: Path) -> Path:
+    """Return the folder of the model that an adapter was trained on. Raises TeacherModelError."""
+    try:
+        base = str(json.loads((adapter / _ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TeacherModelError(
+            f"{adapter / _ADAPTER_CONFIG} does not name the model it was trained on ({error}).",
+            "Copy the folder again.",
+        ) from error
+    if base == SMOLLM2:
+        return smollm2_folder()
+    if not Path(base).is_dir():
+        raise TeacherModelError(
+            f"The adapter {adapter} was trained on {base}, which is not a folder here.",
+            "Give that model's folder, and the adapter with --adapter.",
+        )
+    return Path(base)
 
-    def __init__(
-        self,
-        tokenizer: Any,
-        start: int,
-        on_text: Callable[[str], None] | None,
-        canceled: Callable[[], bool] | None,
-    ) -> None:
-        self._tokenizer = tokenizer
-        self._start = start
-        self._on_text = on_text
-        self._canceled = canceled
 
-    def __call__(self, input_ids: torch.LongTensor, _scores: torch.FloatTensor, **_: Any) -> torch.Tensor:
-        if self._canceled is not None and self._canceled():
-            raise Canceled
-        if self._on_text is not None:
-            self._on_text(self._tokenizer.decode(input_ids[0, self._start :], skip_special_tokens=True))
-        last = self._tokenizer.batch_decode(input_ids[:, -1:])
-        ended = [any(mark in token for mark in ".?!\n") for token in last]
-        return torch.tensor(ended, device=input_ids.device)
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    """Return ``model`` with the adapter added into its weights. Raises TeacherModelError."""
+    from peft import PeftModel
+
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise TeacherModelError(
+            f"{adapter} holds no adapter_model.safetensors.", "Give the folder of a LoRA adapter; no other is read."
+        )
+    try:
+        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise TeacherModelError(
+            f"The adapter {adapter} does not fit its model ({str(error).splitlines()[0]}).",
+            "Give the adapter that was trained on this model.",
+        ) from error

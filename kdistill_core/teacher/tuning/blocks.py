@@ -56,7 +56,7 @@ class LiteratureBlocks(Dataset[Block]):
         try:
             rows: Any = load_from_disk(str(folder))
             self._rows = rows if count is None else rows.select(range(min(count, len(rows))))
-            self._rows[:1]["starts"]  # noqa: B018 - a data set of another kind is told apart here
+            self._rows[:1]["starts"]
         except (OSError, ValueError, KeyError) as error:
             raise TeacherTrainingError(
                 f"{folder} holds no packed corpus ({error}).", "Build one with `kdistill corpus build`."
