@@ -1,0 +1,1 @@
+"""How good a teacher is: what it reads easily, what it knows, and whether what it writes may stand."""
