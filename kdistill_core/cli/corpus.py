@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
-from typing import Annotated
+from types import TracebackType
+from typing import Annotated, Self
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kdistill_core.cli.console import err, result, say
+
+# A log of a build that takes a day must still be readable.
+_SECONDS_BETWEEN_LINES = 10
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -25,21 +32,47 @@ def build(
 ) -> None:
     """Build a corpus: read, choose, drop repeats and evaluation questions, pack tokens, write a data card.
 
-    A run that was stopped is taken up again where it was. Texts stay on this computer; nothing is fetched.
+    A run that was stopped or killed is taken up again where it was. What is damaged stops the build, unless the
+    configuration says "damaged: skip". Texts stay on this computer; nothing is fetched.
     """
-    from rich.progress import Progress
-
     from kdistill_core.corpora.recipe import build_corpus, read_recipe
 
     recipe = read_recipe(config)
-    with Progress(console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task("Reading", total=None)
-
-        def report(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-            if not err.is_terminal:
-                say(f"{what}: {done} of {total}")
-
-        made = build_corpus(recipe, out, workers, report)
+    with _Steps() as steps:
+        made = build_corpus(recipe, out, workers, steps.report)
+    if made.damaged:
+        say(f"{made.damaged:,} damaged files, articles or lines were left out, the first because: {made.damages[0]}")
     say(f"{made.taken:,} of {made.read:,} documents, {made.words:,} words. The data card is {out / 'README.md'}.")
     result(str(out))
+
+
+class _Steps:
+    """A bar on a terminal; elsewhere a line now and then."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            disable=not err.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("Starting", total=None)
+        self._said = -math.inf
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """Show what is at hand, how much of it is done and how much there is."""
+        self._bar.update(self._task, description=what, completed=done, total=total)
+        if not err.is_terminal and (done == total or time.monotonic() - self._said >= _SECONDS_BETWEEN_LINES):
+            say(f"{what}: {done:,} of {total:,}")
+            self._said = time.monotonic()

@@ -34,6 +34,8 @@ class EvaluationTexts:
         """Return why the document of this id and text may not be trained on, an empty text where it may."""
         if name in self._ids:
             return "is a document that the evaluation asks about"
+        if self._beginnings.isdisjoint(text.runs):
+            return ""
         words = text.words
         for place, beginning in enumerate(text.runs):
             if beginning in self._beginnings:

@@ -26,7 +26,10 @@ from kdistill_core.corpora.shingles import Shingled
 _SEED = 1
 _BANDS, _ROWS = 16, 8  # finds pairs of likeness .8 with a chance of 1 - (1 - .8**8)**16 = .95
 _PERMUTATIONS = _BANDS * _ROWS
+_DRAWN = np.random.default_rng(_SEED).integers(2**64, size=_PERMUTATIONS + _BANDS, dtype=np.uint64, endpoint=False)
+_FACTORS, _SUMMANDS = _DRAWN[:_PERMUTATIONS] | np.uint64(1), _DRAWN[_PERMUTATIONS:]
 _CACHE_KIB = 64 * 1024
+_PATIENCE = 5.0  # seconds that another run has to let go of the index
 _SCHEMA = """
 create table if not exists texts (digest blob primary key, id text not null) without rowid;
 create table if not exists signatures (number integer primary key, id text not null, signature blob not null);
@@ -40,10 +43,15 @@ _FIND = f"select distinct id, signature from bands join signatures using (number
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a text is compared by. digest: of its words; signature: uint32 [permutations] as bytes."""
+    """What a text is compared by.
+
+    digest: of its words. signature: uint32 [permutations] as bytes. bands: int64 [bands] as bytes; texts that agree in
+    the signature's rows of a band agree in its number.
+    """
 
     digest: bytes
     signature: bytes
+    bands: bytes
 
 
 @dataclass(frozen=True)
@@ -61,8 +69,12 @@ def fingerprints(texts: Sequence[Shingled]) -> list[Fingerprint]:
     rows = RMinHash.digest_matrix_from_token_sets([text.runs for text in texts], _PERMUTATIONS, _SEED).to_rows()
     signatures = np.asarray(rows, dtype=np.uint32)
     return [
-        Fingerprint(hashlib.blake2b(" ".join(text.words).encode(), digest_size=16).digest(), signature.tobytes())
-        for text, signature in zip(texts, signatures, strict=True)
+        Fingerprint(
+            hashlib.blake2b(" ".join(text.words).encode(), digest_size=16).digest(),
+            signature.tobytes(),
+            bands.tobytes(),
+        )
+        for text, signature, bands in zip(texts, signatures, _band_hashes(signatures), strict=True)
     ]
 
 
@@ -76,7 +88,7 @@ class DuplicateIndex:
     def __init__(self, path: Path, threshold: float) -> None:
         self._threshold = threshold
         try:
-            self._database = sqlite3.connect(path, isolation_level=None)
+            self._database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
             self._database.execute("pragma journal_mode = wal")
             self._database.execute(f"pragma cache_size = -{_CACHE_KIB}")
             self._database.executescript(_SCHEMA)
@@ -104,9 +116,8 @@ class DuplicateIndex:
 
     def add(self, name: str, fingerprint: Fingerprint) -> Repeat | None:
         """Return what a document repeats, or add it and return None."""
-        signature = np.frombuffer(fingerprint.signature, dtype=np.uint32)
-        bands = _band_hashes(signature)
-        repeat = self._equal(fingerprint.digest) or self._alike(signature, bands)
+        bands = np.frombuffer(fingerprint.bands, dtype=np.int64).tolist()
+        repeat = self._equal(fingerprint.digest) or self._alike(fingerprint.signature, bands)
         if repeat is None:
             self._insert(name, fingerprint, bands)
         return repeat
@@ -115,7 +126,7 @@ class DuplicateIndex:
         row = self._database.execute("select id from texts where digest = ?", (digest,)).fetchone()
         return Repeat(row[0], 1.0) if row else None
 
-    def _alike(self, signature: NDArray[np.uint32], bands: list[int]) -> Repeat | None:
+    def _alike(self, signature: bytes, bands: list[int]) -> Repeat | None:
         candidates: Iterable[tuple[str, bytes]] = self._database.execute(_FIND, bands)
         likest = max(((_likeness(signature, other), name) for name, other in candidates), default=(0.0, ""))
         return Repeat(likest[1], likest[0]) if likest[0] >= self._threshold else None
@@ -127,13 +138,15 @@ class DuplicateIndex:
         self._database.executemany("insert or ignore into bands values (?, ?)", [(band, number) for band in bands])
 
 
-def _band_hashes(signature: NDArray[np.uint32]) -> list[int]:
-    """Return one signed 64-bit number a band; bands at different places never share one but by chance."""
-    return [
-        int.from_bytes(hashlib.blake2b(band.tobytes(), digest_size=8, salt=bytes([place])).digest(), "big", signed=True)
-        for place, band in enumerate(signature.reshape(_BANDS, _ROWS))
-    ]
+def _band_hashes(signatures: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return int64 [texts, bands] of signatures [texts, permutations], by multilinear hashing (Carter and Wegman 1979).
+
+    Bands at different places never share a number but by chance.
+    """
+    # Wraps around at 64 bits, as it is meant to.
+    products = signatures.astype(np.uint64) * _FACTORS
+    return (products.reshape(-1, _BANDS, _ROWS).sum(axis=2) + _SUMMANDS).view(np.int64)
 
 
-def _likeness(signature: NDArray[np.uint32], other: bytes) -> float:
-    return float((signature == np.frombuffer(other, dtype=np.uint32)).mean())
+def _likeness(signature: bytes, other: bytes) -> float:
+    return float((np.frombuffer(signature, dtype=np.uint32) == np.frombuffer(other, dtype=np.uint32)).mean())

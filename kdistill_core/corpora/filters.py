@@ -14,7 +14,8 @@ ABOUT_THE_ARTICLE = (
     "funding", "pre-publication history", "data availability", "supporting information", "supplementary",
     "abbreviations", "ethic",
 )  # fmt: skip
-RETRACTED = ("Retracted Publication", "Retraction of Publication")
+# As MEDLINE calls an article that was retracted, and the notice that retracts one.
+RETRACTED, RETRACTION = "Retracted Publication", "Retraction of Publication"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Selection:
 
     def turned_away(self, document: Document) -> str:
         """Return why a document is not taken, an empty text where it is."""
-        if any(kind in RETRACTED for kind in document.publication_types):
+        if RETRACTED in document.publication_types or RETRACTION in document.publication_types:
             return "retracted"
         if self.languages and document.language and document.language not in self.languages:
             return "language"
@@ -42,8 +43,7 @@ class Selection:
             return "year"
         if not self._on_its_subjects(document):
             return "MeSH heading"
-        count = len(document.text.split())
-        fewest, most = self.words
+        count, (fewest, most) = document.words, self.words
         if count < fewest:
             return "too short"
         return "too long" if most is not None and count > most else ""

@@ -6,14 +6,15 @@ What is no running text is left out: tables, formulas, reference lists, and the 
 from __future__ import annotations
 
 import re
-import tarfile
 from collections.abc import Iterator
 from typing import IO
 
 from lxml import etree
 
-from kdistill_core.corpora.documents import Document, Section, one_line
+from kdistill_core.corpora.documents import Document, Section, one_line, year_in
 from kdistill_core.corpora.errors import CorpusError
+from kdistill_core.corpora.filters import RETRACTED, RETRACTION
+from kdistill_core.corpora.languages import medline_code
 from kdistill_core.corpora.xml import elements, text_of
 
 ROOT = "article"
@@ -28,47 +29,38 @@ _MARKS = re.compile(rf"\s*(?:\[\s*{_SEVERAL_MARKS}\s*\]|\(\s*{_SEVERAL_MARKS}\s*
 _PARAGRAPHS = ("p", "list", "disp-quote", "boxed-text", "def-list")
 _XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-# MEDLINE writes ISO 639-2, JATS ISO 639-1: the languages of PubMed Central that are not rare.
-_LANGUAGES = {
-    "en": "eng", "de": "ger", "fr": "fre", "es": "spa", "pt": "por", "it": "ita", "ru": "rus", "zh": "chi", "ja": "jpn",
-    "ko": "kor", "pl": "pol", "nl": "dut", "tr": "tur", "cs": "cze", "hu": "hun", "uk": "ukr", "fa": "per", "ar": "ara",
-}  # fmt: skip
 
 
 def read_jats(stream: IO[bytes], name: str) -> Iterator[Document]:
     """Yield the articles of an XML stream. Raises CorpusError; ``name`` stands in its message."""
+    found = False
     for article in elements(stream, ("article",), name):
+        found = True
         yield _document(article, name)
-
-
-def read_jats_archive(stream: IO[bytes], name: str) -> Iterator[Document]:
-    """Yield the articles of a bulk ``tar.gz``, in its order, one file in memory at a time. Raises CorpusError."""
-    try:
-        with tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for member in archive:
-                if member.isfile() and member.name.endswith((".nxml", ".xml")):
-                    content = archive.extractfile(member)
-                    if content is not None:
-                        yield from read_jats(content, f"{name}:{member.name}")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise CorpusError(
-            f"{name} cannot be unpacked: {error}.", "Fetch the archive again; it may be cut off."
-        ) from error
+    if not found:
+        raise CorpusError(f"{name} holds no article of JATS.", "Give articles as PubMed Central publishes them.")
 
 
 def _document(article: etree._Element, name: str) -> Document:
     meta = article.find("front/article-meta")
     meta = etree.Element("article-meta") if meta is None else meta
-    language = str(article.get(_XML_LANG) or "").strip().lower()
     return Document(
         id=_id(meta, name),
         title=text_of(meta.find("title-group/article-title")),
         sections=tuple(_sections(article, meta)),
         year=_year(meta),
-        language=_LANGUAGES.get(language, language),
-        publication_types=(str(article.get("article-type") or ""),),
+        language=medline_code(str(article.get(_XML_LANG) or "")),
+        publication_types=_publication_types(article, meta),
         license=_license(meta),
     )
+
+
+def _publication_types(article: etree._Element, meta: etree._Element) -> tuple[str, ...]:
+    """Return the article's own type and, where a retraction is stated, MEDLINE's words for it."""
+    own = str(article.get("article-type") or "")
+    links = {str(each.get("related-article-type")) for each in meta.iterfind("related-article")}
+    of_retraction = (RETRACTION,) if own == "retraction" or "retracted-article" in links else ()
+    return (own, *of_retraction, *((RETRACTED,) if "retraction-forward" in links else ()))
 
 
 def _id(meta: etree._Element, name: str) -> str:
@@ -81,9 +73,8 @@ def _id(meta: etree._Element, name: str) -> str:
 
 
 def _year(meta: etree._Element) -> int | None:
-    years = [text_of(date.find("year")) for date in meta.iterfind("pub-date")]
-    known = [int(year) for year in years if year.isdigit()]
-    return min(known) if known else None
+    years = [year_in(text_of(date.find("year"))) for date in meta.iterfind("pub-date")]
+    return min((year for year in years if year is not None), default=None)
 
 
 def _license(meta: etree._Element) -> str:

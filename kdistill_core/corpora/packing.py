@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from transformers import PreTrainedTokenizerBase
-
 from kdistill_core.corpora.errors import CorpusError
+
+if TYPE_CHECKING:
+    # The processes that only read files need none of it.
+    from transformers import PreTrainedTokenizerBase
 
 _BATCH = 256
 

@@ -5,17 +5,15 @@ Elements are those of NLM's PubMed DTD. Books, deletions and abstracts in furthe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import IO
 
 from lxml import etree
 
-from kdistill_core.corpora.documents import Document, Section
+from kdistill_core.corpora.documents import Document, Section, year_in
 from kdistill_core.corpora.xml import elements, text_of
 
 ROOT = "PubmedArticleSet"
-_YEAR = re.compile(r"\b(?:18|19|20)\d\d\b")
 
 
 def read_pubmed(stream: IO[bytes], name: str) -> Iterator[Document]:
@@ -56,5 +54,4 @@ def _sections(body: etree._Element) -> Iterator[Section]:
 def _year(body: etree._Element) -> int | None:
     """Return the journal issue's year, taken from MEDLINE's free date where there is no other."""
     date = body.find("Journal/JournalIssue/PubDate")
-    found = None if date is None else _YEAR.search(text_of(date.find("Year")) or text_of(date.find("MedlineDate")))
-    return int(found.group()) if found else None
+    return None if date is None else year_in(text_of(date.find("Year")) or text_of(date.find("MedlineDate")))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, cast
 
-from kdistill_core.corpora import jats, pubmed, records
+from kdistill_core.corpora import archive, jats, pubmed, records
+from kdistill_core.corpora.damage import OnDamage, stop
 from kdistill_core.corpora.documents import Document
 from kdistill_core.corpora.errors import CorpusError
 
@@ -28,13 +30,16 @@ class Kind(StrEnum):
     TEXT = "text"
 
 
-_READERS: dict[Kind, Callable[[IO[bytes], str], Iterator[Document]]] = {
+# Files that are read as a whole or not at all, and those that may be damaged in parts.
+_WHOLE: dict[Kind, Callable[[IO[bytes], str], Iterator[Document]]] = {
     Kind.PUBMED: pubmed.read_pubmed,
     Kind.JATS: jats.read_jats,
-    Kind.JATS_ARCHIVE: jats.read_jats_archive,
     Kind.PUBMEDQA: records.read_pubmedqa,
-    Kind.JSON_LINES: records.read_json_lines,
     Kind.TEXT: records.read_plain_text,
+}
+_IN_PARTS: dict[Kind, Callable[[IO[bytes], str, OnDamage], Iterator[Document]]] = {
+    Kind.JATS_ARCHIVE: archive.read_jats_archive,
+    Kind.JSON_LINES: records.read_json_lines,
 }
 
 
@@ -60,11 +65,18 @@ def kind_of(path: Path) -> Kind:
     )
 
 
-def read_documents(path: Path) -> Iterator[Document]:
-    """Yield the documents of a file, gzipped or not, one at a time. Raises CorpusError."""
+def read_documents(path: Path, on_damage: OnDamage = stop) -> Iterator[Document]:
+    """Yield the documents of a file, gzipped or not, one at a time.
+
+    on_damage: is told of each article of an archive, and each line of JSON Lines, that cannot be read. Raises
+    CorpusError where the file itself is damaged or cut off: then what was yielded before may not be all of it.
+    """
     kind = kind_of(path)
     with opened(path) as stream:
-        yield from _READERS[kind](stream, path.name)
+        if kind in _WHOLE:
+            yield from _WHOLE[kind](stream, path.name)
+        else:
+            yield from _IN_PARTS[kind](stream, path.name, on_damage)
 
 
 def files_in(path: Path) -> tuple[Path, ...]:
@@ -85,8 +97,13 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error
     with raw:
-        if path.suffix.lower() in {".gz", ".tgz"}:
-            with gzip.open(raw) as unpacked:
-                yield cast("IO[bytes]", unpacked)
-        else:
-            yield raw
+        try:
+            if path.suffix.lower() in {".gz", ".tgz"}:
+                with gzip.open(raw) as unpacked:
+                    yield cast("IO[bytes]", unpacked)
+            else:
+                yield raw
+        except (OSError, EOFError, zlib.error) as error:
+            raise CorpusError(
+                f"{path} cannot be unpacked: {error}.", "Fetch the file again; it is damaged or cut off."
+            ) from error

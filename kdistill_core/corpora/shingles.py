@@ -31,4 +31,7 @@ def words_of(text: str) -> list[str]:
 
 def runs_of(words: Sequence[str], length: int = RUN) -> list[str]:
     """Return every run of ``length`` neighboring words; all of them as one where there are fewer."""
-    return [" ".join(words[start : start + length]) for start in range(max(1, len(words) - length + 1))]
+    if len(words) < length:
+        return [" ".join(words)]
+    # All of it in C: this is done for every word of a corpus.
+    return list(map(" ".join, zip(*(words[place:] for place in range(length)), strict=False)))

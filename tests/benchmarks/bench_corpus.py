@@ -23,8 +23,9 @@ from pathlib import Path
 import psutil
 from lxml import etree
 
-from kdistill_core.corpora.building import CorpusSettings, build_documents
+from kdistill_core.corpora.building import build_documents
 from kdistill_core.corpora.filters import Selection
+from kdistill_core.corpora.settings import CorpusSettings
 
 SOURCE = Path(__file__).parents[3] / "shared" / "data" / "literature" / "pubmed21n1298.xml.gz"
 _TEXT = re.compile(rb"(<AbstractText[^>]*>)([^<]*)")

@@ -14,7 +14,7 @@ from tokenizers.pre_tokenizers import Split
 from transformers import PreTrainedTokenizerFast
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_pubmed() -> Callable[..., Path]:
     """Return a function that writes a PubMed file of records (pmid, title, sections, and further fields)."""
 
@@ -51,7 +51,7 @@ def pubmed_record(
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sentences() -> Callable[[int, int], str]:
     """Return a function that makes a text of so many words which shares none of its runs with other seeds."""
 

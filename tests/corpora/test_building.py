@@ -1,12 +1,7 @@
-"""A corpus from files, whatever interrupts it."""
+"""A corpus from files."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -14,10 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from kdistill_core.cli.main import app
-from kdistill_core.corpora.building import HELD_OUT, TRAINING, CorpusSettings, build_documents, documents_of
+from kdistill_core.corpora.building import build_documents, documents_of
+from kdistill_core.corpora.candidates import HELD_OUT, TRAINING
+from kdistill_core.corpora.duplicates import DuplicateIndex
 from kdistill_core.corpora.errors import CorpusError
 from kdistill_core.corpora.filters import Selection
 from kdistill_core.corpora.recipe import read_recipe
+from kdistill_core.corpora.settings import CorpusSettings
 
 
 @pytest.fixture
@@ -78,33 +76,41 @@ def test_a_folder_of_other_settings_is_refused(tmp_path, literature):
         build_documents(settings_of(literature, held_out=0.5), tmp_path / "out")
 
 
-def test_a_killed_run_goes_on_to_the_corpus_of_one_that_was_not(tmp_path, literature, write_pubmed, sentences):
-    # Many files, so that the kill comes in the middle of them.
-    for number in range(3, 30):
-        records = [
-            {"pmid": 1000 * number + at, "sections": [("", sentences(1000 * number + at, 80))]} for at in range(40)
-        ]
-        write_pubmed(literature / f"{number:02d}.xml", *records)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    counts = build_documents(settings_of(literature), whole)
-    script = (
-        "from pathlib import Path\n"
-        "from kdistill_core.corpora.building import *\n"
-        "if __name__ == '__main__':\n"
-        "    chosen = Selection(languages=('eng',), words=(20, None))\n"
-        f"    build_documents(CorpusSettings('small', (Path({str(literature)!r}),), chosen), Path({str(killed)!r}))\n"
-    )
-    (tmp_path / "run.py").write_text(script)
-    run = subprocess.Popen([sys.executable, str(tmp_path / "run.py")], start_new_session=True)
-    deadline = time.monotonic() + 60
-    while len(list((killed / "documents").glob("*.parquet"))) < 4 and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
-    left = len(list((killed / "documents").glob("*.parquet")))
-    assert 4 <= left < 29
-    assert build_documents(settings_of(literature), killed) == counts
-    assert ids_of(killed, TRAINING) == ids_of(whole, TRAINING)
+def test_a_file_that_changed_after_it_was_taken_is_refused(tmp_path, literature, write_pubmed, sentences):
+    build_documents(settings_of(literature), tmp_path / "out")
+    write_pubmed(literature / "2.xml", {"pmid": 900, "sections": [("", sentences(900, 60))]})
+    with pytest.raises(CorpusError, match=r"2\.xml was changed"):
+        build_documents(settings_of(literature), tmp_path / "out")
+
+
+def test_a_second_build_in_the_folder_of_one_at_work_is_refused(tmp_path, literature, monkeypatch):
+    monkeypatch.setattr("kdistill_core.corpora.duplicates._PATIENCE", 0.1)
+    build_documents(settings_of(literature), tmp_path / "out")
+    with (
+        DuplicateIndex(tmp_path / "out" / "index.sqlite", 0.8),
+        pytest.raises(CorpusError, match=r"Another run may be using it"),
+    ):
+        build_documents(settings_of(literature), tmp_path / "out")
+
+
+def test_progress_counts_files_to_the_last(tmp_path, literature):
+    told = []
+    build_documents(settings_of(literature), tmp_path / "out", report=lambda *step: told.append(step))
+    assert [(done, total) for _, done, total in told if done] == [(1, 2), (2, 2)]
+    assert told[0] == ("Reading (0 documents so far)", 0, 2)
+    assert told[-1] == ("Reading (45 documents so far)", 2, 2)
+
+
+@pytest.mark.real_data
+def test_no_document_that_pubmedqa_asks_about_is_taken_from_real_files(tmp_path, shared_data):
+    folder = shared_data / "literature"
+    questions = folder / "pubmedqa_ori_pqal.json"
+    sources = (questions, folder / "jats", folder / "pubmed-29768149.xml")
+    parts = build_documents(CorpusSettings("real", sources, evaluations=(questions,)), tmp_path / "out")
+    asked, *others = parts
+    assert (asked.read, asked.taken) == (1000, 0)
+    assert [part.taken for part in others] == [1] * 6
+    assert not any(part.damaged for part in parts)
 
 
 def test_the_command_packs_tokens_and_writes_a_card(tmp_path, literature, tokenizer_folder):
@@ -132,6 +138,14 @@ def test_the_command_packs_tokens_and_writes_a_card(tmp_path, literature, tokeni
     ("text", "message"),
     [
         ("corpus: {name: a, sources: [x], length: 3}\ntokenizer: t", r"recipe\.yaml.*corpus\.length"),
+        (
+            "corpus: {name: a, sources: [x], selection: {langauges: [eng]}}\ntokenizer: t",
+            r"corpus\.selection\.langauges",
+        ),
+        ("corpus: {name: a, sources: [x], near_duplicates: 80}\ntokenizer: t", r"recipe\.yaml.*near_duplicates"),
+        ("corpus: {name: a, sources: [x], held_out: 1.0}\ntokenizer: t", r"recipe\.yaml.*held_out"),
+        ("corpus: {name: a, sources: [x], damaged: ignore}\ntokenizer: t", r"recipe\.yaml.*damaged"),
+        ("corpus: {name: a, sources: [x]}\ntokenizer: t\nlength: 0", r"recipe\.yaml.*length"),
         ("tokenizer: t", r"recipe\.yaml.*corpus"),
         ("corpus: {name: a, sources: 7}\ntokenizer: t", r"recipe\.yaml.*sources"),
         ("- a", r"recipe\.yaml"),

@@ -112,25 +112,6 @@ def test_lines_of_json_and_plain_text(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("cut.xml", b"<PubmedArticleSet><PubmedArticle>", r"cut\.xml, line 1.*damaged"),
-        ("cut.jsonl", b'{"text": "a"}\n{"text": ', r"cut\.jsonl, line 2.*not JSON"),
-        ("none.jsonl", b'{"body": "a"}\n', r"none\.jsonl, line 1.*no 'text'"),
-        ("latin.txt", "Müller".encode("latin-1"), r"latin\.txt.*not UTF-8"),
-        ("qa.json", b"[]", r"qa\.json is not PubMedQA"),
-        ("other.xml", b"<html></html>", r"other\.xml is no literature"),
-        ("cut.tar.gz", gzip.compress(b"x" * 5000)[:20], r"cut\.tar\.gz cannot be unpacked"),
-        ("cut.xml.gz", gzip.compress(b"<PubmedArticleSet>" + b" " * 9000)[:-12], r"cut\.xml\.gz cannot be unpacked"),
-    ],
-)
-def test_damaged_files_are_named(tmp_path, name, content, message):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(CorpusError, match=message):
-        list(read_documents(tmp_path / name))
-
-
 def test_entities_neither_grow_nor_reach_out(tmp_path):
     secret = tmp_path / "secret.txt"
     secret.write_text("SECRET")
