@@ -267,15 +267,37 @@ class SentenceRole(StrEnum):
     OTHER = "other"
 
 
+class ReviewStatus(StrEnum):
+    """What a clinician has decided about a text of the rationale library."""
+
+    UNREVIEWED = "unreviewed"
+    ACCEPTED = "accepted"
+    EDITED = "edited"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Review:
+    """Where a text of the teacher stands with clinicians; ``reviewer`` and ``date`` (YYYY-MM-DD): of the decision."""
+
+    status: ReviewStatus = ReviewStatus.UNREVIEWED
+    reviewer: str = ""
+    date: str = ""
+
+
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of a rationale: what it speaks of and the part it plays."""
+    """A sentence of a rationale: what it speaks of, the part it plays, and whether a clinician has read it.
+
+    review: None where there is nothing to review: the student's words, and what only names a finding.
+    """
 
     span: Span
     condition: Condition | None = None
     state: State = State.BLANK
     role: SentenceRole = SentenceRole.OTHER
     author: RationaleAuthor | None = None  # where it may differ from the rationale's, as in a composed one
+    review: Review | None = None
 
 
 @dataclass(frozen=True)

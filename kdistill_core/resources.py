@@ -8,7 +8,8 @@ from kdistill_core.errors import KDistillError
 
 _PACKAGE = Path(__file__).resolve().parent
 # The wheel carries the resources inside the package; a checkout has them beside it.
-_ROOTS = (_PACKAGE / "_resources", _PACKAGE.parent / "resources")
+_INSTALLED = _PACKAGE / "_resources"
+_ROOTS = (_INSTALLED, _PACKAGE.parent / "resources")
 
 
 class ResourceError(KDistillError):
@@ -25,3 +26,8 @@ def resource(relative: str) -> Path:
         f"The bundled resource {relative} is missing.",
         "The installation is incomplete: install the package again.",
     )
+
+
+def is_installed(path: Path) -> bool:
+    """Tell whether a file came with an installed package, whose folder is not the user's to write to."""
+    return path.resolve().is_relative_to(_INSTALLED)

@@ -20,6 +20,7 @@ _WORD = re.compile(r"[a-z]+")
 _EMPTY_WORDS = """
     a an the is are was were be been that which whose who it its their them of and so because this these those such do
     does has have had as to also then there one for in on at by with or what sign look
+    show shows
 """
 _EMPTY = frozenset(_EMPTY_WORDS.split())
 _NEGATIONS = frozenset({"no", "not", "without", "never", "neither", "nor", "cannot"})

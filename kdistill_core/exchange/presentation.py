@@ -16,6 +16,8 @@ from kdistill_core.records import (
     Provenance,
     Rationale,
     RationaleAuthor,
+    Review,
+    ReviewStatus,
     SaliencyMap,
     SaliencyTarget,
     SpacingSource,
@@ -46,6 +48,12 @@ ORIGINS: dict[RationaleAuthor, str] = {
     RationaleAuthor.LIBRARY: "written earlier by a language model",
     RationaleAuthor.KNOWLEDGE: "from the knowledge base",
 }
+REVIEW_WORDS: dict[ReviewStatus, str] = {
+    ReviewStatus.UNREVIEWED: "Not reviewed by a clinician",
+    ReviewStatus.ACCEPTED: "Reviewed",
+    ReviewStatus.EDITED: "Reviewed and edited",
+    ReviewStatus.REJECTED: "Rejected",
+}
 # What a saliency method is called in the literature.
 METHOD_NAMES: dict[str, str] = {
     "attention": "Condition query attention",
@@ -73,6 +81,7 @@ class Passage:
     sentence: its index in the rationale; None for text between sentences.
     partners: indexes of the other rationale's sentences that it was matched with.
     origin: where it comes from, said only where that differs from the rest of the rationale.
+    review: what a clinician says of it, said only where that differs from sentence to sentence.
     """
 
     text: str
@@ -81,6 +90,7 @@ class Passage:
     verdict: Verdict | None = None
     partners: tuple[int, ...] = ()
     origin: str = ""
+    review: str = ""
 
     @property
     def mark(self) -> str:
@@ -88,9 +98,14 @@ class Passage:
 
     @property
     def about(self) -> str:
-        """Condition, verdict in words and origin, as far as there are any."""
+        """Condition, verdict in words, origin and review, as far as there are any."""
         meaning = MEANINGS[self.verdict] if self.verdict is not None else ""
-        return " · ".join(part for part in (self.condition, meaning, self.origin) if part)
+        return " · ".join(part for part in (self.condition, meaning, self.note) if part)
+
+    @property
+    def note(self) -> str:
+        """Origin and review, as far as they differ from the rest of the rationale."""
+        return " · ".join(part for part in (self.origin, self.review) if part)
 
 
 def student_passages(explanation: Explanation) -> tuple[Passage, ...]:
@@ -110,6 +125,7 @@ def _matches(explanation: Explanation) -> tuple[Match, ...]:
 def _passages(rationale: Rationale, matches: list[tuple[Match, int | None, int | None]]) -> tuple[Passage, ...]:
     passages: list[Passage] = []
     position = 0
+    mixed = len(reviews_of(rationale)) > 1
     ordered = sorted(enumerate(rationale.sentences), key=lambda item: item[1].span.start)
     for index, sentence in ordered:
         passages.extend(_between(rationale.text[position : sentence.span.start]))
@@ -123,6 +139,7 @@ def _passages(rationale: Rationale, matches: list[tuple[Match, int | None, int |
                 verdict=next((verdict for verdict in _PRECEDENCE if verdict in verdicts), None),
                 partners=tuple(sorted({partner for _, partner in own if partner is not None})),
                 origin=ORIGINS[sentence.author] if sentence.author not in (None, rationale.author) else "",
+                review=_within_line(sentence.review) if mixed and sentence.review is not None else "",
             )
         )
         position = max(position, sentence.span.end)
@@ -146,6 +163,62 @@ def author_line(rationale: Rationale) -> str:
             return f"From the rationale library, written earlier by {name or 'a language model'}"
         case RationaleAuthor.KNOWLEDGE:
             return "From the knowledge base, not written by a language model"
+
+
+def review_words(review: Review) -> str:
+    """Return where a text stands with clinicians, such as ``Reviewed by A. Name, 2026-11-25``."""
+    who = f" by {review.reviewer}" if review.reviewer else ""
+    return f"{REVIEW_WORDS[review.status]}{who}" + (f", {review.date}" if review.date else "")
+
+
+def reviews_of(rationale: Rationale) -> dict[Review, tuple[int, ...]]:
+    """Return the different reviews of a rationale's sentences, each with the indexes of those sentences."""
+    found: dict[Review, tuple[int, ...]] = {}
+    for index, sentence in enumerate(rationale.sentences):
+        if sentence.review is not None:
+            found[sentence.review] = (*found.get(sentence.review, ()), index)
+    return found
+
+
+def review_line(rationale: Rationale) -> str:
+    """Return where the teacher's rationale stands with clinicians, empty for the student's own words.
+
+    Where sentences differ in that, it says of how many each review is; their passages say of which.
+    """
+    if rationale.author is RationaleAuthor.STUDENT:
+        return ""
+    reviews = reviews_of(rationale) or {Review(): ()}
+    if len(reviews) == 1:
+        return review_words(next(iter(reviews)))
+    count = sum(map(len, reviews.values()))
+    return "; ".join(
+        f"{len(indexes)} of {count} sentences {_within_line(review)}" for review, indexes in reviews.items()
+    )
+
+
+def numbered_review_line(rationale: Rationale) -> str:
+    """Return what :func:`review_line` does, with the numbers of the sentences, from 1 on, where they differ."""
+    reviews = reviews_of(rationale)
+    if len(reviews) < 2 or rationale.author is RationaleAuthor.STUDENT:
+        return review_line(rationale)
+    return "; ".join(f"{review_words(review)}: {numbers_line(indexes)}" for review, indexes in reviews.items())
+
+
+def numbers_line(indexes: tuple[int, ...]) -> str:
+    """Return the numbers of sentences, runs of them shortened: ``sentence 1``, ``sentences 1–5, 7``."""
+    runs: list[list[int]] = []
+    for index in sorted(indexes):
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    said = (f"{run[0] + 1}–{run[-1] + 1}" if len(run) > 1 else f"{run[0] + 1}" for run in runs)
+    return f"{'sentence' if len(indexes) == 1 else 'sentences'} {', '.join(said)}"
+
+
+def _within_line(review: Review) -> str:
+    words = review_words(review)
+    return words[0].lower() + words[1:]
 
 
 def model_line(provenance: Provenance) -> str:

@@ -14,6 +14,7 @@ from kdistill_core.exchange.presentation import (
     image_line,
     method_line,
     probability_text,
+    review_line,
     said_of,
     state_word,
     student_passages,
@@ -95,6 +96,7 @@ def _column(side: str, rationale: Rationale, passages: Sequence[Any]) -> dict[st
     return {
         "side": side,
         "author": author_line(rationale),
+        "review": review_line(rationale),
         "complete": rationale.complete,
         "passages": passages,
     }

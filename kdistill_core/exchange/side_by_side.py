@@ -23,6 +23,7 @@ from kdistill_core.exchange.presentation import (
     method_line,
     model_line,
     probability_text,
+    review_line,
     state_word,
     student_passages,
     target_line,
@@ -38,7 +39,8 @@ PICTURE_BOX = (590, 620)  # width, height of the box a picture is fitted into
 _BAR_WIDTH = 16
 _MARKER = 32  # side of the box behind a side marker
 _MARKER_STYLE = Style(size=22, color=INK.warning_ground, weight="bold")
-_OTHER_ORIGIN = " °"
+# A mark for each thing that has to be said of some sentences and not of others; there are seldom more than three.
+_NOTE_MARKS = ("°", "*", "†", "‡", "§", "¶")
 
 BODY = Style()
 QUIET = Style(size=15, color=INK.quiet)
@@ -178,13 +180,16 @@ def _findings(sheet: Sheet, left: float, top: float, width: float, findings: tup
 
 def _column(title: str, rationale: Rationale, passages: tuple[Passage, ...], width: float) -> list[_Line]:
     lines = [_Line(title, HEADING)]
-    lines += [_Line(text, QUIET) for text in wrapped(author_line(rationale), width, QUIET)]
+    about = [line for line in (author_line(rationale), review_line(rationale)) if line]
+    lines += [_Line(text, QUIET) for line in about for text in wrapped(line, width, QUIET)]
     if not rationale.complete:
         lines.append(_Line("This text stops early: it was canceled or reached the length limit.", QUIET))
+    marks = _note_marks(passages)
     for passage in passages:
         mark_style = Style(weight="bold", color=MARK_COLORS[passage.verdict])
         color_of_text = INK.contradicted if passage.verdict is Verdict.CONTRADICTED else INK.text
-        first, *rest = wrapped(passage.text + (_OTHER_ORIGIN if passage.origin else ""), width - 30, BODY)
+        text = f"{passage.text} {marks[passage.note]}" if passage.note else passage.text
+        first, *rest = wrapped(text, width - 30, BODY)
         lines.append(_Line(first, Style(color=color_of_text), passage.mark, mark_style))
         lines += [_Line(text, Style(color=color_of_text), " ", mark_style) for text in rest]
     if not passages:
@@ -192,12 +197,19 @@ def _column(title: str, rationale: Rationale, passages: tuple[Passage, ...], wid
     return lines
 
 
+def _note_marks(passages: Sequence[Passage]) -> dict[str, str]:
+    """Return the mark of each note, in the order of the text."""
+    notes = dict.fromkeys(passage.note for passage in passages if passage.note)
+    count = len(_NOTE_MARKS)
+    return {note: _NOTE_MARKS[place % count] * (1 + place // count) for place, note in enumerate(notes)}
+
+
 def _footer(explanation: Explanation, width: float) -> list[_Line]:
     provenance = explanation.provenance
     legend = " · ".join(f"{MARKS[verdict]} {meaning}" for verdict, meaning in MEANINGS.items())
     texts = [
         f"Marks: {legend}",
-        *[f"° {origin}" for origin in sorted({p.origin for p in teacher_passages(explanation) if p.origin})],
+        *[f"{mark} {note}" for note, mark in _note_marks(teacher_passages(explanation)).items()],
         *([f"Compared by: {explanation.comparison.method}"] if explanation.comparison.method else []),
         "Bars show calibrated probabilities; the upright line is the threshold from which a finding is called present "
         "(No Finding: only where nothing else is); implied: present because a more specific finding is.",

@@ -1,13 +1,17 @@
 """The rationale library: what the teacher wrote earlier, with the prompt, model and gate verdicts behind each entry.
 
-A workstation without the language model reads its teacher from here. Entries that no language model's text could
-fill are composed of the knowledge base's own sentences, and say so by their author.
+A workstation without the language model reads its teacher from here. Findings that no language model's text covers have
+entries of the knowledge base's own sentences, which say so by their author. What clinicians decided about an entry is
+kept beside the library (:mod:`kdistill_core.teacher.review`): what they accepted or edited comes first, what they
+rejected is never used.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from kdistill_core.conditions import CONDITIONS, Condition, State
@@ -16,106 +20,109 @@ from kdistill_core.records import (
     Provenance,
     Rationale,
     RationaleAuthor,
+    Review,
+    ReviewStatus,
     Sentence,
     SentenceRole,
+    Severity,
     Side,
     Span,
 )
 from kdistill_core.resources import resource
-from kdistill_core.serialization import RecordError, from_json, to_json
+from kdistill_core.teacher.context import SPOKEN_STATES
+from kdistill_core.teacher.entries import LibraryEntry, LibrarySentence
 from kdistill_core.teacher.errors import LibraryError
-from kdistill_core.teacher.gate import GateVerdict
-from kdistill_core.teacher.knowledge import NO_SIDE, Knowledge, KnowledgeBase
+from kdistill_core.teacher.knowledge import NO_SIDE
+from kdistill_core.teacher.library_file import MAKE_AGAIN, entries_in, read_rows, write_library
+from kdistill_core.teacher.review import EntryReview, read_reviews, review_files, reviewed
 
 LIBRARY_FILE = "rationales/library.json"
-# What a composed rationale speaks of; negatives are there to be asked for.
-SPOKEN_STATES = frozenset({State.POSITIVE, State.UNCERTAIN})
-
-
-@dataclass(frozen=True)
-class LibrarySentence:
-    """A sentence and the part it plays.
-
-    author: LIBRARY for the language model's text, KNOWLEDGE for the knowledge base's own.
-    statement: the statement of the knowledge base it was written from, empty where it is that statement.
-    attempt: at which try the language model's text passed the gate, 0 for the first.
-    """
-
-    role: SentenceRole
-    text: str
-    author: RationaleAuthor = RationaleAuthor.KNOWLEDGE
-    statement: str = ""
-    attempt: int = 0
-    verdicts: tuple[GateVerdict, ...] = ()
-
-
-@dataclass(frozen=True)
-class LibraryEntry:
-    """One rationale of one condition in one state.
-
-    assertions: the opening sentence per side (``none``, ``left``, ``right``, ``bilateral``), from the knowledge base.
-    sentences: what follows it on every side; each names its own author.
-    author: LIBRARY where a language model wrote any of them, KNOWLEDGE where it wrote none.
-    provenance: model name and version, weights hash, prompt name, seed and time, where a language model wrote it.
-    """
-
-    condition: Condition
-    state: State
-    variant: int
-    author: RationaleAuthor
-    assertions: dict[str, str]
-    sentences: tuple[LibrarySentence, ...]
-    references: tuple[str, ...] = ()
-    provenance: Provenance = field(default_factory=Provenance)
-    verdicts: tuple[GateVerdict, ...] = ()
-
-    def on_side(self, side: Side | None) -> tuple[LibrarySentence, ...]:
-        """Return all sentences, opening with the assertion for ``side`` (without side where there is none for it)."""
-        opening = self.assertions.get(side.value if side else NO_SIDE, self.assertions[NO_SIDE])
-        return (LibrarySentence(SentenceRole.ASSERTION, opening), *self.sentences)
+_FIRST = frozenset({ReviewStatus.ACCEPTED, ReviewStatus.EDITED})
+_Key = tuple[Condition, State, Side | None, Severity | None]
 
 
 @dataclass(frozen=True)
 class RationaleLibrary:
-    """Every rationale the teacher keeps; ``prompts`` holds the text behind each prompt name of the entries."""
+    """Every rationale the teacher keeps.
+
+    prompts: the text behind each prompt name of the entries. assertions: by condition and state the knowledge base's
+    sentence for every side and severity, named as :func:`opening_name` does. reviews: what was decided about entries.
+    """
 
     entries: tuple[LibraryEntry, ...]
     knowledge_sha256: str = ""
     prompts: dict[str, str] = field(default_factory=dict)
+    assertions: dict[Condition, dict[State, dict[str, str]]] = field(default_factory=dict)
+    reviews: tuple[EntryReview, ...] = ()
 
     @classmethod
     def load(cls, path: Path | None = None) -> RationaleLibrary:
-        """Return the library in ``path``, by default the bundled one. Raises LibraryError."""
+        """Return the library in ``path``, by default the bundled one, with its reviews. Raises LibraryError."""
         path = path or resource(LIBRARY_FILE)
-        try:
-            return from_json(path.read_bytes(), cls)
-        except (OSError, RecordError) as error:
-            raise LibraryError(
-                f"The rationale library {path} cannot be read: {error}",
-                "Make it again with training/write_rationales.py.",
-            ) from error
+        rows = read_rows(path)
+        reviews = read_reviews(review_files(path))
+        return cls(entries_in(rows, path), rows.knowledge_sha256, rows.prompts, rows.assertions, reviews)
 
     def save(self, path: Path) -> None:
-        """Write the library to ``path``; an interrupted write leaves the earlier file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(to_json(self) + b"\n")
-        partial.replace(path)
+        """Write the library to ``path``, without its reviews; an interrupted write leaves the earlier file."""
+        write_library(path, self.entries, self.knowledge_sha256, self.prompts, self.assertions)
 
-    def variants(self, condition: Condition, state: State) -> tuple[LibraryEntry, ...]:
-        """Return every entry of a condition in a state, by variant; empty where there is none."""
-        found = (entry for entry in self.entries if entry.condition is condition and entry.state is state)
-        return tuple(sorted(found, key=lambda entry: entry.variant))
+    @cached_property
+    def current(self) -> tuple[LibraryEntry, ...]:
+        """Every entry as it stands after its reviews, rejected ones included, in the order of ``entries``."""
+        return reviewed(self.entries, self.reviews)
 
-    def entry(self, condition: Condition, state: State, variant: int = 0) -> LibraryEntry:
-        """Return one entry; ``variant`` counts on from the first after the last. Raises LibraryError."""
-        variants = self.variants(condition, state)
-        if not variants:
-            raise LibraryError(
-                f"The rationale library says nothing of {condition} in the state {state}.",
-                "Make it again with training/write_rationales.py.",
-            )
-        return variants[variant % len(variants)]
+    @cached_property
+    def _by_finding(self) -> dict[_Key, list[LibraryEntry]]:
+        found: dict[_Key, list[LibraryEntry]] = defaultdict(list)
+        for entry in self.current:
+            if entry.review.status is not ReviewStatus.REJECTED:
+                found[entry.condition, entry.state, entry.side, entry.severity].append(entry)
+        return {key: _usable(entries) for key, entries in found.items()}
+
+    def variants(
+        self, condition: Condition, state: State, side: Side | None = None, severity: Severity | None = None
+    ) -> tuple[LibraryEntry, ...]:
+        """Return the entries nearest to a finding, reviewed ones first, then by variant; empty where there is none.
+
+        Nearest are those of its side and severity, then those of its severity, of its side, and of neither: the signs
+        of a small effusion are not those of a large one, but left and right look alike.
+        """
+        for key in _nearest(side, severity):
+            found = self._by_finding.get((condition, state, *key))
+            if found:
+                return tuple(found)
+        return ()
+
+    def entry(
+        self,
+        condition: Condition,
+        state: State,
+        variant: int = 0,
+        side: Side | None = None,
+        severity: Severity | None = None,
+    ) -> LibraryEntry:
+        """Return one entry; ``variant`` counts on from the first after the last.
+
+        One of another side opens with the assertion for the side that was asked for; a severity is named only where
+        the entry was written for it. Where every entry was rejected the assertion stands alone. Raises LibraryError.
+        """
+        variants = self.variants(condition, state, side, severity)
+        if variants:
+            chosen = variants[variant % len(variants)]
+            if chosen.side is side:
+                return chosen
+            assertion = self._assertion(condition, state, side, chosen.severity)
+            return chosen.opened(assertion, side) if assertion else chosen
+        alone = (self._assertion(condition, state, *key) for key in _nearest(side, severity))
+        assertion = next(filter(None, alone), "")
+        if not assertion:
+            raise LibraryError(f"The rationale library says nothing of {condition} in the state {state}.", MAKE_AGAIN)
+        sentence = LibrarySentence(SentenceRole.ASSERTION, assertion)
+        return LibraryEntry(condition, state, 0, RationaleAuthor.KNOWLEDGE, (sentence,), side, severity)
+
+    def _assertion(self, condition: Condition, state: State, side: Side | None, severity: Severity | None) -> str:
+        return self.assertions.get(condition, {}).get(state, {}).get(opening_name(side, severity), "")
 
     def compose(
         self,
@@ -137,8 +144,34 @@ class RationaleLibrary:
     ) -> list[tuple[Finding, LibraryEntry]]:
         """Return the findings that a rationale speaks of, each with its entry. Raises LibraryError."""
         return [
-            (finding, self.entry(finding.condition, finding.state, variant)) for finding in _spoken(findings, states)
+            (finding, self.entry(finding.condition, finding.state, variant, finding.side, finding.severity))
+            for finding in _spoken(findings, states)
         ]
+
+    def texts(self) -> tuple[str, ...]:
+        """Return every sentence that it can say, each once, and the statements behind them."""
+        by_name = (named for states in self.assertions.values() for named in states.values())
+        openings = (text for named in by_name for text in named.values())
+        said = (text for entry in self.current for part in entry.sentences for text in (part.text, part.statement))
+        return tuple(dict.fromkeys(text for texts in (openings, said) for text in texts if text))
+
+
+def opening_name(side: Side | None, severity: Severity | None) -> str:
+    """Return how the assertion for a side and severity is named: ``none``, ``left``, ``small``, ``left small``."""
+    return " ".join(part.value for part in (side, severity) if part) or NO_SIDE
+
+
+def _nearest(side: Side | None, severity: Severity | None) -> tuple[tuple[Side | None, Severity | None], ...]:
+    return (side, severity), (None, severity), (side, None), (None, None)
+
+
+def _usable(entries: Sequence[LibraryEntry]) -> list[LibraryEntry]:
+    """Put what clinicians accepted first; the knowledge base's text gives way to a language model's."""
+    ordered = sorted(entries, key=lambda entry: entry.variant)
+    first = [entry for entry in ordered if entry.review.status in _FIRST]
+    rest = [entry for entry in ordered if entry.review.status not in _FIRST]
+    written = [entry for entry in rest if entry.author is not RationaleAuthor.KNOWLEDGE]
+    return [*first, *written] or rest
 
 
 def _spoken(findings: Iterable[Finding], states: Collection[State]) -> list[Finding]:
@@ -151,64 +184,31 @@ def _spoken(findings: Iterable[Finding], states: Collection[State]) -> list[Find
 def compose_entries(
     parts: Sequence[tuple[Finding, LibraryEntry]], *, roles: Collection[SentenceRole] | None = None
 ) -> Rationale:
-    """Return one rationale of several entries, each opening on the side of its finding.
+    """Return one rationale of several entries.
 
     Its author is the language model where it wrote any of the sentences; every sentence names its own.
     """
     text = ""
     sentences: list[Sentence] = []
     author, provenance = RationaleAuthor.KNOWLEDGE, Provenance()
-    for finding, entry in parts:
-        for sentence in entry.on_side(finding.side):
+    for _, entry in parts:
+        for sentence in entry.sentences:
             if roles is not None and sentence.role not in roles:
                 continue
             start = len(text) + (1 if text else 0)
             text = f"{text} {sentence.text}" if text else sentence.text
             span = Span(start, len(text))
-            sentences.append(Sentence(span, entry.condition, entry.state, sentence.role, sentence.author))
+            review = _review_of(sentence, entry)
+            sentences.append(Sentence(span, entry.condition, entry.state, sentence.role, sentence.author, review))
             if author is RationaleAuthor.KNOWLEDGE and sentence.author is not author:
                 author, provenance = sentence.author, entry.provenance
     return Rationale(text, author, tuple(sentences), provenance=provenance)
 
 
-def knowledge_entries(knowledge: KnowledgeBase) -> tuple[LibraryEntry, ...]:
-    """Return the entries that the knowledge base fills by itself: one positive variant a sign, one of each other state.
+def _review_of(sentence: LibrarySentence, entry: LibraryEntry) -> Review | None:
+    """Tell what to say of a sentence's review.
 
-    A positive entry gives definition, sign, argument and what speaks against it; an uncertain one what would settle
-    it; a negative one is its assertion alone.
+    The knowledge base's assertion only names the finding, and stands in for other sides: nobody has to review it.
     """
-    return tuple(entry for item in knowledge.entries.values() for entry in _entries_of(item))
-
-
-def _entries_of(item: Knowledge) -> Iterable[LibraryEntry]:
-    settles = item.settles[0]
-    for index, sign in enumerate(item.signs):
-        against = item.against[index % len(item.against)]
-        sentences: tuple[LibrarySentence, ...] = (
-            LibrarySentence(SentenceRole.DEFINITION, item.definition.text),
-            LibrarySentence(SentenceRole.SIGN, sign.text),
-            LibrarySentence(SentenceRole.ARGUMENT, sign.argument),
-            LibrarySentence(SentenceRole.AGAINST, against.text),
-        )
-        references = (*item.definition.references, *sign.references, *against.references)
-        first = _knowledge_entry(item, State.POSITIVE, sentences, references)
-        yield replace(first, variant=index)
-    if State.UNCERTAIN in item.assertions:
-        sentences = (LibrarySentence(SentenceRole.OTHER, settles.text),)
-        yield _knowledge_entry(item, State.UNCERTAIN, sentences, settles.references)
-    if State.NEGATIVE in item.assertions:
-        yield _knowledge_entry(item, State.NEGATIVE, (), ())
-
-
-def _knowledge_entry(
-    item: Knowledge, state: State, sentences: tuple[LibrarySentence, ...], references: tuple[str, ...]
-) -> LibraryEntry:
-    return LibraryEntry(
-        condition=item.condition,
-        state=state,
-        variant=0,
-        author=RationaleAuthor.KNOWLEDGE,
-        assertions=item.assertions[state],
-        sentences=sentences,
-        references=tuple(dict.fromkeys(references)),
-    )
+    own = sentence.role is SentenceRole.ASSERTION and sentence.author is RationaleAuthor.KNOWLEDGE
+    return None if own else entry.review

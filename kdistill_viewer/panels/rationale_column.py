@@ -16,24 +16,33 @@ class RationaleColumn(QWidget):
         super().__init__(parent)
         self.heading = QLabel(title)
         self.heading.setStyleSheet(f"color: {color}; font-weight: bold;")
-        self.origin = QLabel()
-        self.origin.setTextFormat(Qt.TextFormat.PlainText)
-        self.origin.setWordWrap(True)
-        # The origin may be long; it wraps rather than widening the window.
-        self.origin.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        # Room for two lines on both sides, so that both texts begin at the same height.
-        self.origin.setMinimumHeight(2 * self.origin.fontMetrics().lineSpacing() + 4)
-        self.origin.setAlignment(Qt.AlignmentFlag.AlignTop)
+        # Room for two lines of origin and one of review on both sides, so that both texts begin at the same height.
+        self.origin = _wrapping_label(lines=2)
+        self.review = _wrapping_label(lines=1)
         self.view = RationaleView(f"{title}'s rationale")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(self.heading)
         column.addWidget(self.origin)
+        column.addWidget(self.review)
         column.addWidget(self.view, stretch=1)
 
-    def set_origin(self, text: str) -> None:
+    def set_origin(self, text: str, review: str = "") -> None:
+        """Show where the text comes from, and what clinicians say of it."""
         self.origin.setText(text)
+        self.review.setText(review)
+
+
+def _wrapping_label(lines: int) -> QLabel:
+    """Return a label for plain text that wraps rather than widening the window, with room for ``lines``."""
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 4)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
+    return label
 
 
 def student_origin(rationale: Rationale) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QSizePolicy, QSplitter, QVBoxLayout, QWidget
 
+from kdistill_core.exchange.presentation import numbered_review_line
 from kdistill_core.records import Explanation, SaliencyTarget, Span, TargetKind
 from kdistill_viewer.panels.rationale_column import RationaleColumn, student_origin, teacher_origin
 from kdistill_viewer.panels.verdict_mark import legend_html
@@ -88,7 +89,7 @@ class RationalesPanel(QWidget):
         self._explanation = explanation
         self._point_at(None)
         self.student.set_origin(student_origin(explanation.student))
-        self.teacher.set_origin(teacher_origin(explanation.teacher))
+        self.teacher.set_origin(teacher_origin(explanation.teacher), numbered_review_line(explanation.teacher))
         self._show_warnings(explanation.warnings)
         self.student.view.show_rationale(explanation.student, student_side(explanation.comparison))
         self.teacher.view.show_rationale(explanation.teacher, teacher_side(explanation.comparison))

@@ -24,6 +24,19 @@ def test_a_text_of_the_teacher_s_own_sentences_gets_the_teacher_s_tags(library, 
     assert [s.role for s in tagged] == [s.role for s in rationale.sentences]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "role"),
+    [
+        ("Look for a rounded spot in the lung.", SentenceRole.SIGN),
+        ("It shows as a rounded spot in the lung.", SentenceRole.SIGN),
+        ("A rounded spot argues for a tumor, because tumors grow evenly.", SentenceRole.ARGUMENT),
+        ("A spot that has not grown would speak against it.", SentenceRole.AGAINST),
+    ],
+)
+def test_a_sentence_of_no_library_gets_the_part_that_its_wording_tells(library, sentence, role):
+    assert tag_sentences(sentence, library)[-1].role is role
+
+
 def test_of_several_statements_in_a_sentence_the_strongest_counts(library):
     (sentence,) = tag_sentences("There is no pneumothorax, but there is a left pleural effusion.", library)
     assert (sentence.condition, sentence.state) == (Condition.PLEURAL_EFFUSION, State.POSITIVE)

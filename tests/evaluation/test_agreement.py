@@ -9,7 +9,8 @@ from kdistill_core.evaluation.agreement import Similarity, compare, word_overlap
 from kdistill_core.labeling import split_sentences
 from kdistill_core.records import Finding, Match, Rationale, RationaleAuthor, Sentence, Side, Verdict
 from kdistill_core.teacher.knowledge import load_knowledge
-from kdistill_core.teacher.library import RationaleLibrary, knowledge_entries
+from kdistill_core.teacher.library import RationaleLibrary
+from kdistill_core.teacher.library_making import knowledge_entries
 
 C, V = Condition, Verdict
 
@@ -84,6 +85,21 @@ def test_the_same_sign_pleading_the_other_way_is_a_contradiction() -> None:
     student = "There is a pleural effusion. A sharp costophrenic angle argues for fluid."
     teacher = "There is a pleural effusion. A sharp costophrenic angle would speak against fluid."
     assert verdicts(student, teacher) == [(V.AGREED, C.PLEURAL_EFFUSION), (V.CONTRADICTED, C.PLEURAL_EFFUSION)]
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher"),
+    [
+        ("Look for a costophrenic angle that is blunted.", "It shows as a costophrenic angle that is blunted."),
+        ("A sign to look for is white lines at the bases.", "It shows as white lines at the bases."),
+    ],
+)
+def test_a_sign_matches_whichever_way_it_is_introduced(student: str, teacher: str) -> None:
+    assert word_overlap(student, teacher) == 1.0
+
+
+def test_signs_that_share_only_their_introduction_do_not_match() -> None:
+    assert word_overlap("It shows as a white area.", "It shows as blurred hila.") == 0.0
 
 
 def test_explanations_of_different_conditions_are_never_paired() -> None:
