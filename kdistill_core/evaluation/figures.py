@@ -29,7 +29,7 @@ ROC, PRECISION_RECALL, RELIABILITY, CONFUSION = "roc", "precision-recall", "reli
 _COLUMNS = 5
 _PANEL = (2.0, 2.05)  # inches
 _MODEL, _BLIND, _TEXT = "#0b62b8", "#8a949e", "#14191e"
-_STYLE = {
+STYLE = {
     "font.size": 7.5,
     "axes.titlesize": 8.5,
     "axes.spines.top": False,
@@ -116,7 +116,7 @@ def _draw(conditions: Sequence[Condition], plotted: Plotted, panel: _Panel, metr
     """Return a figure of panels. metric: whose value stands above each panel; empty for none."""
     columns = min(_COLUMNS, len(conditions))
     rows = math.ceil(len(conditions) / columns)
-    with mpl.rc_context(_STYLE):  # type: ignore[arg-type] # its stubs list every name
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type] # its stubs list every name
         figure = Figure(figsize=(columns * _PANEL[0], rows * _PANEL[1]), layout="constrained")
         for index, condition in enumerate(conditions):
             axes = figure.add_subplot(rows, columns, index + 1)
@@ -126,8 +126,13 @@ def _draw(conditions: Sequence[Condition], plotted: Plotted, panel: _Panel, metr
             axes.set_title(condition.value, loc="left", pad=14)
             shown = f"{positive} of {count}{_number(plotted, metric, condition)}"
             axes.text(0, 1.03, shown, ha="left", va="bottom", transform=axes.transAxes)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        return svg_of(figure)
+
+
+def svg_of(figure: Figure) -> bytes:
+    """Return a figure as SVG; to be called within ``STYLE``, which makes the same figure the same bytes."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
 
 

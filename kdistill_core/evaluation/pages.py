@@ -31,7 +31,7 @@ def render_page(result: EvaluationResult, figures: Sequence[FigureFile]) -> str:
     """Return the page as HTML. Nothing of a patient stands in it but counts and, of images that failed, their ids."""
     return page_template("kdistill_core.evaluation", "evaluation.html.j2").render(
         result=result,
-        figures=[{"name": f.name, "title": f.title, "text": f.text, "url": _data_url(f.svg)} for f in figures],
+        figures=[{"name": f.name, "title": f.title, "text": f.text, "url": data_url(f.svg)} for f in figures],
         main=[_row(score) for score in main_scores(result.scores)],
         classification=_by_condition(result, _CLASSIFICATION, text=False),
         text=_by_condition(result, _TEXT, text=True),
@@ -117,6 +117,7 @@ def _provenance(result: EvaluationResult) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def _data_url(svg: bytes) -> str:
+def data_url(svg: bytes) -> str:
+    """Return a figure as the address of an image that holds it."""
     # As an image, not inline: what an SVG could do is not done, and the ids of two figures cannot meet.
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from kdistill_core.teacher.knowledge import KnowledgeBase
 
 CONTEXTS = 168
 _MOST_PRESENT = 3  # other conditions beside the one to explain
+_MOST_REPEATS = 1000
 _UNNAMED = (Condition.NO_FINDING, Condition.SUPPORT_DEVICES)  # never said to be present beside another
 
 
@@ -25,38 +27,43 @@ def evaluation_contexts(count: int, seed: int, knowledge: KnowledgeBase) -> tupl
     context, No Finding after its one, leaves its turns to the others. Raises EvaluationError where there are not so
     many contexts.
     """
-    streams = [_contexts_of(condition, seed, knowledge) for condition in CONDITIONS]
-    chosen: list[RationaleContext] = []
-    while len(chosen) < count and streams:
-        for stream in tuple(streams):
-            context = next(stream, None)
-            if context is None:
-                streams.remove(stream)
-            elif len(chosen) < count:
-                chosen.append(context)
+    streams = (_of_condition(condition, seed, knowledge) for condition in CONDITIONS)
+    chosen = tuple(islice(_in_turn(streams), count))
     if len(chosen) < count:
         raise EvaluationError(f"There are no {count} different contexts.", f"Ask for at most {len(chosen)}.")
-    return tuple(chosen)
+    return chosen
 
 
-def _contexts_of(condition: Condition, seed: int, knowledge: KnowledgeBase) -> Iterator[RationaleContext]:
-    """Yield different contexts of one condition, its states in turn, until so many came twice that few can be left."""
-    generator = np.random.default_rng([seed, CONDITIONS.index(condition)])
-    states = [state for state in State if state in knowledge[condition].assertions]
+def _in_turn(streams: Iterable[Iterator[RationaleContext]]) -> Iterator[RationaleContext]:
+    """Yield one of each stream in turn; one that has ended is passed over."""
+    left = list(streams)
+    while left:
+        for stream in tuple(left):
+            try:
+                yield next(stream)
+            except StopIteration:
+                left.remove(stream)
+
+
+def _of_condition(condition: Condition, seed: int, knowledge: KnowledgeBase) -> Iterator[RationaleContext]:
+    """Yield different contexts of one condition, its states in turn."""
+    return _in_turn([_contexts_of(condition, state, seed, knowledge) for state in State])
+
+
+def _contexts_of(condition: Condition, state: State, seed: int, knowledge: KnowledgeBase) -> Iterator[RationaleContext]:
+    """Yield different contexts, sides and severities in turn, until many in a row came before: few can be left then."""
+    if state not in knowledge[condition].assertions:
+        return
+    generator = np.random.default_rng([seed, CONDITIONS.index(condition), list(State).index(state)])
     seen: set[RationaleContext] = set()
     repeats = 0
-    while repeats < 1000:
-        strata = {state: _strata(condition, state, knowledge, generator) for state in states}
-        for turn in range(max(map(len, strata.values()))):
-            for state in states:
-                # A state with fewer sides and severities goes through them again, with others present.
-                side, severity = strata[state][turn % len(strata[state])]
-                context = RationaleContext(condition, state, side, severity, _present(condition, generator))
-                if context in seen:
-                    repeats += 1
-                else:
-                    seen.add(context)
-                    yield context
+    while repeats < _MOST_REPEATS:
+        for side, severity in _strata(condition, state, knowledge, generator):
+            context = RationaleContext(condition, state, side, severity, _present(condition, generator))
+            repeats = repeats + 1 if context in seen else 0
+            if repeats == 0:
+                seen.add(context)
+                yield context
 
 
 def _strata(

@@ -58,7 +58,7 @@ def self_bleu(texts: Sequence[str]) -> Floats:
     reference; n-grams of all references are counted once and not once for each text. NaN for a text without words, or
     without another text.
     """
-    tokenize = Tokenizer13a()
+    tokenize = Tokenizer13a()  # type: ignore[no-untyped-call]
     rows = [tokenize(text.lower()).split() for text in texts]
     counts = [_ngrams(row) for row in rows]
     first, second = _two_highest(counts)

@@ -12,6 +12,7 @@ import msgspec
 from kdistill_core.serialization import RecordError, from_json, to_json
 
 Evidence = TypeVar("Evidence")
+PARTIAL = ".partial"
 
 
 class MeasuredStore:
@@ -37,7 +38,12 @@ class MeasuredStore:
                 path.unlink()
         found = compute()
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(to_json(found))
-        partial.replace(path)
+        write_whole(path, to_json(found))
         return found
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    partial = path.with_suffix(PARTIAL)
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -145,7 +145,8 @@ def measure_pubmedqa(
     """
     answers = [tuple(_encoded(teacher, f" {answer}")) for answer in ANSWERS]
     beginnings = sorted({tokens[:length] for tokens in answers for length in range(len(tokens))})
-    rows, shortened = [], 0
+    rows: list[list[int]] = []
+    shortened = 0
     for question in questions:
         prompt, cut = _prompt(teacher, question, prompt_tokens)
         shortened += cut

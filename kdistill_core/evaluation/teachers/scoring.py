@@ -92,15 +92,15 @@ def _perplexity_scores(evidence: Sequence[TeacherEvidence], kind: str, settings:
     own = [teacher.perplexities[kind] for teacher in evidence]
     first = own[0]
     scored: list[Scores] = []
-    for losses in own:
+    for number, losses in enumerate(own):
         groups = [document.id for document in losses.documents]
         measure = perplexity(losses, kind, settings.first_tokens)
         # Other tokens are another task: a perplexity over them says nothing beside the first's.
         same = losses.tokens_sha256 == first.tokens_sha256
-        reference = perplexity(first, kind, settings.first_tokens) if same and losses is not first else None
         if not same:
             measure = replace(measure, score=replace(measure.score, note=f"{measure.score.note}; other tokens"))
-        scored.append(_compared([measure], [reference] if reference else [], _numbered(groups), settings))
+        reference = [perplexity(first, kind, settings.first_tokens)] if same and number else []
+        scored.append(_compared([measure], reference, _numbered(groups), settings))
     return scored
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdistill_core.corpora.building import DOCUMENTS, HELD_OUT, documents_of
+from kdistill_core.corpora.building import DOCUMENTS, documents_of
+from kdistill_core.corpora.candidates import HELD_OUT
 from kdistill_core.corpora.reading import files_in, read_documents
 from kdistill_core.evaluation.errors import EvaluationError
 

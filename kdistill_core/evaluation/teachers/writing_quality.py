@@ -54,7 +54,7 @@ class UnsupportedSentence:
 def writing_measures(judged: Sequence[JudgedDraft], knowledge: KnowledgeBase) -> tuple[Measure, ...]:
     """Return pass rates, rates of rejection by check, the share of unsupported sentences and of signs named."""
     accepted = np.array([draft.judged.accepted for draft in judged], dtype=np.float64)
-    failed = [check.check if (check := draft.failed_check) else "" for draft in judged]
+    failed = ["" if (found := draft.failed_check) is None else found.check for draft in judged]
     conditions = [draft.draft.context.condition for draft in judged]
     measures = [mean_over_cases(Score(PASS_RATE.name, ALL_CONTEXTS, None, len(judged)), accepted, PASS_RATE.name)]
     for condition in CONDITIONS:
