@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterator
 from io import BytesIO
-from typing import IO
+from typing import IO, cast
 
 from kdistill_core.corpora.damage import OnDamage, stop
 from kdistill_core.corpora.documents import Document
@@ -24,7 +24,7 @@ def read_jats_archive(stream: IO[bytes], name: str, on_damage: OnDamage = stop) 
     """
     watched = _Watched(stream)
     try:
-        with tarfile.open(fileobj=watched, mode="r|") as archive:
+        with tarfile.open(fileobj=cast("IO[bytes]", watched), mode="r|") as archive:
             for member in archive:
                 if member.isfile() and member.name.endswith((".nxml", ".xml")):
                     yield from _articles(archive, member, f"{name}:{member.name}", on_damage)

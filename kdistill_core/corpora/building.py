@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -129,7 +129,7 @@ class _Progress:
 
 def _read(
     todo: Mapping[str, Path], settings: CorpusSettings, out: Path, workers: int, progress: _Progress
-) -> Iterator[tuple[str, PartCounts]]:
+) -> Generator[tuple[str, PartCounts]]:
     """Yield each part that has its candidates, in the order of the files: which document is the repeat is no luck."""
     progress()
     if not todo:

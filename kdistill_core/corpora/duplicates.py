@@ -145,7 +145,8 @@ def _band_hashes(signatures: NDArray[np.uint32]) -> NDArray[np.int64]:
     """
     # Wraps around at 64 bits, as it is meant to.
     products = signatures.astype(np.uint64) * _FACTORS
-    return (products.reshape(-1, _BANDS, _ROWS).sum(axis=2) + _SUMMANDS).view(np.int64)
+    hashes: NDArray[np.uint64] = products.reshape(-1, _BANDS, _ROWS).sum(axis=2) + _SUMMANDS
+    return hashes.view(np.int64)
 
 
 def _likeness(signature: bytes, other: bytes) -> float:

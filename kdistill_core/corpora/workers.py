@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
@@ -20,7 +20,7 @@ _LOOK_AGAIN_AFTER = 0.5  # seconds
 
 def in_turn(
     work: Callable[[Task], Done], tasks: Iterable[Task], workers: int, waiting: Callable[[], None]
-) -> Iterator[Done]:
+) -> Generator[Done]:
     """Yield what ``work`` makes of each task, in the order of the tasks, whichever is done first.
 
     waiting: is called twice a second while the next one is not done. Raises what ``work`` does, and CorpusError where
