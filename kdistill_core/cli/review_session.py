@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-import textwrap
+import shlex
+import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-import click
 import typer
 from rich.table import Table
 
@@ -44,7 +46,7 @@ class ReviewSession:
                 if decided is not None:
                     self._keep(decided)
                     self.decided.append(decided)
-        except (KeyboardInterrupt, EOFError, click.Abort):
+        except (KeyboardInterrupt, EOFError, typer.Abort):
             say("\nStopped.")
 
     def _decide(self, entry: LibraryEntry, choice: str) -> EntryReview | None:
@@ -117,13 +119,28 @@ def _chosen(choices: dict[str, str]) -> str:
 
 def _edited(lines: str, entry: LibraryEntry) -> str:
     """Return the labeled lines after an editor, where one is set; else part by part at the prompt."""
-    if os.environ.get("VISUAL") or os.environ.get("EDITOR"):
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if editor:
         head = f"# {entry.title}. Change the sentences; keep the word before each colon.\n"
-        changed = click.edit(head + lines + "\n")
-        kept = (line for line in (changed or lines).splitlines() if line.strip() and not line.startswith("#"))
-        return "\n".join(line.strip() for line in kept)
-    say(textwrap.fill("Enter keeps what stands in brackets.", 100))
+        changed = _in_editor(editor, f"{head}{lines}\n")
+        kept = (line.strip() for line in changed.splitlines() if not line.startswith("#"))
+        return "\n".join(filter(None, kept))
+    say("Enter keeps what stands in brackets.")
     said = {part.role: part.text for part in read_parts(lines)}
     roles = dict.fromkeys((*said, *parts_for(entry.state)))
     asked = ((role, typer.prompt(LABELS[role], default=said.get(role, ""), err=True)) for role in roles)
     return labeled([Part(role, " ".join(text.split())) for role, text in asked if text.strip()])
+
+
+def _in_editor(editor: str, text: str) -> str:
+    """Return ``text`` as the reviewer's editor leaves it; raises LibraryError where that cannot be run."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "entry.txt"
+        path.write_text(text, encoding="utf-8")
+        try:
+            subprocess.run([*shlex.split(editor), str(path)], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise LibraryError(
+                f"The editor {editor!r} failed: {error}.", "Set EDITOR to another, or unset it."
+            ) from error
+        return path.read_text(encoding="utf-8")

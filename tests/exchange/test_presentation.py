@@ -13,17 +13,24 @@ from kdistill_core.exchange.presentation import (
     by_probability,
     image_line,
     method_line,
+    numbered_review_line,
     probability_text,
+    review_line,
     said_of,
     student_passages,
     target_line,
     teacher_passages,
 )
+from kdistill_core.exchange.report_page import render_page
+from kdistill_core.exchange.side_by_side import draw
 from kdistill_core.records import (
     Comparison,
+    Explanation,
     Finding,
     Match,
     RationaleAuthor,
+    Review,
+    ReviewStatus,
     SaliencyTarget,
     Sentence,
     Spacing,
@@ -32,6 +39,7 @@ from kdistill_core.records import (
     TargetKind,
     Verdict,
 )
+from kdistill_core.serialization import from_json, to_json
 
 
 @pytest.mark.parametrize("side", ["student", "teacher"])
@@ -151,3 +159,69 @@ def test_every_saliency_method_has_a_name_a_reader_knows(maps):
 
     assert set(METHOD_NAMES) == {method.name for method in METHODS}
     assert method_line(maps[0]) == "Condition query attention"
+
+
+READ = Review(ReviewStatus.ACCEPTED, "A. Name", "2026-11-25")
+EDITED = Review(ReviewStatus.EDITED, "B. Name", "2026-11-26")
+
+
+def with_reviews(explanation, *reviews):
+    sentences = tuple(replace(s, review=r) for s, r in zip(explanation.teacher.sentences, reviews, strict=True))
+    return replace(explanation, teacher=replace(explanation.teacher, sentences=sentences))
+
+
+@pytest.mark.parametrize(
+    ("review", "said"),
+    [
+        (Review(), "Not reviewed by a clinician"),
+        (READ, "Reviewed by A. Name, 2026-11-25"),
+        (EDITED, "Reviewed and edited by B. Name, 2026-11-26"),
+        # Explanations that were saved before there were reviews.
+        (None, "Not reviewed by a clinician"),
+    ],
+)
+def test_one_line_says_where_the_teacher_s_text_stands_with_clinicians(explanation, review, said):
+    one = with_reviews(explanation, *[review] * 4)
+    assert review_line(one.teacher) == numbered_review_line(one.teacher) == said
+    assert not any(passage.review for passage in teacher_passages(one))
+
+
+def test_where_sentences_differ_each_says_who_reviewed_it(explanation):
+    mixed = with_reviews(explanation, None, READ, Review(), READ)
+    assert review_line(mixed.teacher) == (
+        "2 of 3 sentences reviewed by A. Name, 2026-11-25; 1 of 3 sentences not reviewed by a clinician"
+    )
+    assert numbered_review_line(mixed.teacher) == (
+        "Reviewed by A. Name, 2026-11-25: sentences 2, 4; Not reviewed by a clinician: sentence 3"
+    )
+    passages = teacher_passages(mixed)
+    assert [passage.review for passage in passages] == [
+        "",
+        "reviewed by A. Name, 2026-11-25",
+        "not reviewed by a clinician",
+        "reviewed by A. Name, 2026-11-25",
+    ]
+    assert passages[1].about.endswith(" · reviewed by A. Name, 2026-11-25")
+
+
+def test_neighboring_sentences_are_named_as_a_run(explanation):
+    mixed = with_reviews(explanation, Review(), READ, READ, READ)
+    assert "sentences 2–4" in numbered_review_line(mixed.teacher)
+
+
+def test_the_student_s_own_words_have_no_review(explanation):
+    assert review_line(explanation.student) == numbered_review_line(explanation.student) == ""
+
+
+def test_exports_name_the_reviewer(explanation, radiograph):
+    page = render_page(with_reviews(explanation, *[READ] * 4), radiograph, ())
+    assert page.count("Reviewed by A. Name, 2026-11-25") == 1
+    assert from_json(to_json(explanation), Explanation) == explanation
+    mixed = with_reviews(explanation, READ, EDITED, Review(), None)
+    assert from_json(to_json(mixed), Explanation) == mixed
+
+
+def test_the_picture_grows_by_a_line_for_each_note(explanation, radiograph):
+    one = draw(with_reviews(explanation, *[READ] * 4), radiograph, ())
+    two = draw(with_reviews(explanation, READ, READ, EDITED, Review()), radiograph, ())
+    assert two.shape[0] > one.shape[0]

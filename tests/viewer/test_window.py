@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,17 @@ from kdistill_core.conditions import CONDITIONS, Condition, State
 from kdistill_core.engine.messages import Attribute, Canceled, Declined, Explain, Failed, WorkerDied
 from kdistill_core.errors import KDistillError
 from kdistill_core.imaging import ImageEntry, SkippedFile
-from kdistill_core.records import Explanation, Finding, ImageSource, Patient, SaliencyTarget, Span, TargetKind
+from kdistill_core.records import (
+    Explanation,
+    Finding,
+    ImageSource,
+    Patient,
+    Review,
+    ReviewStatus,
+    SaliencyTarget,
+    Span,
+    TargetKind,
+)
 from kdistill_viewer.main_window import TITLE, MainWindow
 from kdistill_viewer.panels.banner import NOTICE
 from kdistill_viewer.panels.findings import FindingsOrder, FindingsPanel
@@ -100,6 +111,18 @@ def test_an_opened_file_is_listed_shown_and_explained(qtbot, window):
     assert "Fluid has collected" in window.reading.rationales.teacher.view.toPlainText()
     assert window.reading.rationales.teacher.origin.text().endswith("written by SmolLM2-135M-Instruct")
     assert "student-demo" in window.status.models.text()
+
+
+def test_the_teacher_s_text_says_whether_a_clinician_has_reviewed_it(qtbot, window, explanation):
+    rationales = window.reading.rationales
+    rationales.show_explanation(explanation)
+    assert rationales.teacher.review.text() == "Not reviewed by a clinician"
+    assert rationales.student.review.text() == ""
+    review = Review(ReviewStatus.ACCEPTED, "A. Name", "2026-11-25")
+    first, *rest = explanation.teacher.sentences
+    sentences = (replace(first, review=review), *(replace(s, review=Review()) for s in rest))
+    rationales.show_explanation(replace(explanation, teacher=replace(explanation.teacher, sentences=sentences)))
+    assert rationales.teacher.review.text().startswith("Reviewed by A. Name, 2026-11-25: sentence 1; Not reviewed")
 
 
 def test_a_rationale_comes_with_its_overlay(qtbot, window, engines):
