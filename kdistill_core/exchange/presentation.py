@@ -197,11 +197,11 @@ def review_line(rationale: Rationale) -> str:
 
 
 def numbered_review_line(rationale: Rationale) -> str:
-    """Return what :func:`review_line` does, with the numbers of the sentences, from 1 on, where they differ."""
+    """Return :func:`review_line`; where sentences differ, a line for each review with their numbers, from 1 on."""
     reviews = reviews_of(rationale)
     if len(reviews) < 2 or rationale.author is RationaleAuthor.STUDENT:
         return review_line(rationale)
-    return "; ".join(f"{review_words(review)}: {numbers_line(indexes)}" for review, indexes in reviews.items())
+    return "\n".join(f"{review_words(review)}: {numbers_line(indexes)}" for review, indexes in reviews.items())
 
 
 def numbers_line(indexes: tuple[int, ...]) -> str:

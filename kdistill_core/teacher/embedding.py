@@ -55,7 +55,7 @@ class StoredEmbeddings:
         except (OSError, KeyError, SafetensorError) as error:
             raise LibraryError(
                 f"The stored embeddings {path} cannot be read: {error}",
-                "Make them again with training/write_rationales.py.",
+                "Make them again with: kdistill teacher library --embed.",
             ) from error
 
     @property

@@ -192,7 +192,7 @@ def test_where_sentences_differ_each_says_who_reviewed_it(explanation):
         "2 of 3 sentences reviewed by A. Name, 2026-11-25; 1 of 3 sentences not reviewed by a clinician"
     )
     assert numbered_review_line(mixed.teacher) == (
-        "Reviewed by A. Name, 2026-11-25: sentences 2, 4; Not reviewed by a clinician: sentence 3"
+        "Reviewed by A. Name, 2026-11-25: sentences 2, 4\nNot reviewed by a clinician: sentence 3"
     )
     passages = teacher_passages(mixed)
     assert [passage.review for passage in passages] == [

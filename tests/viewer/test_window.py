@@ -122,7 +122,7 @@ def test_the_teacher_s_text_says_whether_a_clinician_has_reviewed_it(qtbot, wind
     first, *rest = explanation.teacher.sentences
     sentences = (replace(first, review=review), *(replace(s, review=Review()) for s in rest))
     rationales.show_explanation(replace(explanation, teacher=replace(explanation.teacher, sentences=sentences)))
-    assert rationales.teacher.review.text().startswith("Reviewed by A. Name, 2026-11-25: sentence 1; Not reviewed")
+    assert rationales.teacher.review.text().startswith("Reviewed by A. Name, 2026-11-25: sentence 1\nNot reviewed")
 
 
 def test_a_rationale_comes_with_its_overlay(qtbot, window, engines):
