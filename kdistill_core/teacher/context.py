@@ -46,8 +46,8 @@ def contexts_of(
     """Return one context for each finding in one of ``states``, in the order of ``CONDITIONS``.
 
     report: where the findings were read from; its sentences that decided a finding go into that finding's context.
-    Without it the contexts come from labels alone. Support Devices and No Finding are not named beside others. A side or
-    severity that a condition's assertion has no words for is dropped.
+    Without it the contexts come from labels alone. Support Devices and No Finding are not named beside others. A side
+    or severity that a condition's assertion has no words for is dropped.
     """
     by_condition = {finding.condition: finding for finding in findings if finding.state in states}
     positive = [

@@ -23,10 +23,10 @@ _DATE = re.compile(
 )
 _PERSON = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof)\b\.?", re.IGNORECASE)
 _STORY = re.compile(
-    r"\b(?:this (?:patient|man|woman|boy|girl|case)|(?:he|she|his|her|him)\b|the patient(?:'s (?!record)| has| had| was)\b|year-old|"
-    r"unchanged (?:since|from)|(?:compared|in comparison) (?:with|to)|"
-    r"(?:prior|previous) (?:study|exam\w*|film|radiograph)|again (?:seen|noted)|interval (?:change|increase|decrease)|"
-    r"status post|was admitted|complain\w+)",
+    r"\b(?:this (?:patient|man|woman|boy|girl|case)|(?:he|she|his|her|him)\b|"
+    r"the patient(?:'s (?!record)| has| had| was)\b|year-old|unchanged (?:since|from)|"
+    r"(?:compared|in comparison) (?:with|to)|(?:prior|previous) (?:study|exam\w*|film|radiograph)|"
+    r"again (?:seen|noted)|interval (?:change|increase|decrease)|status post|was admitted|complain\w+)",
     re.IGNORECASE,
 )
 # Capitalized words within a sentence that are no names: what radiology writes in capitals, and words of the language.

@@ -1,4 +1,4 @@
-"""The teacher's language model: any transformers causal language model in a local folder, with or without an adapter."""
+"""The teacher's language model: any transformers causal language model in a local folder, an adapter merged into it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from kdistill_core.teacher.errors import TeacherModelError
-from kdistill_core.teacher.prompts import Message
+from kdistill_core.teacher.prompts import Message, prompt_text
 from kdistill_core.teacher.smollm2 import NAME as SMOLLM2
 from kdistill_core.teacher.smollm2 import smollm2_folder
 
@@ -91,12 +91,8 @@ class TeacherModel:
         return tuple(found)
 
     def prompt(self, messages: Sequence[Message], opening: str = "") -> str:
-        """Return the text to continue: the chat template where the tokenizer has one, and the forced ``opening``."""
-        if self.tokenizer.chat_template:
-            turns = [{"role": message.role, "content": message.content} for message in messages]
-            return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)) + opening
-        # A base model continues a plain dialog.
-        return "\n".join([*(message.content for message in messages), opening])
+        """Return the text to continue, the answer's ``opening`` included."""
+        return prompt_text(self.tokenizer, messages) + opening
 
     def mean_hidden_state(self, text: str) -> NDArray[np.float32]:
         """Return the last hidden states of ``text``, averaged over its tokens: float32 [hidden size]."""

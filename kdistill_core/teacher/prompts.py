@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -74,3 +76,11 @@ def messages_for(prompt: RationalePrompt, context: RationaleContext) -> tuple[Me
         except KeyError:
             continue
     return (Message("system", prompt.system), Message("user", "\n".join(lines)))
+
+
+def prompt_text(tokenizer: Any, messages: Sequence[Message]) -> str:
+    """Return the text to continue: by the tokenizer's chat template, a plain dialog where it has none."""
+    if not tokenizer.chat_template:
+        return "\n".join([*(message.content for message in messages), ""])
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))

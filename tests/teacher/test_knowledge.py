@@ -9,7 +9,7 @@ import pytest
 
 from kdistill_core.conditions import CONDITIONS, Condition, State
 from kdistill_core.labeling import label_report
-from kdistill_core.records import Side
+from kdistill_core.records import SentenceRole, Severity, Side
 from kdistill_core.resources import resource
 from kdistill_core.teacher.errors import KnowledgeError
 from kdistill_core.teacher.knowledge import KnowledgeBase, load_knowledge
@@ -91,4 +91,50 @@ def test_an_unknown_side_is_refused(folder: Path) -> None:
     path = folder / "edema.yaml"
     path.write_text(path.read_text().replace("    bilateral:", "    both:"))
     with pytest.raises(KnowledgeError, match="side"):
+        load_knowledge(folder)
+
+
+@pytest.mark.parametrize("state", [State.POSITIVE, State.UNCERTAIN])
+@pytest.mark.parametrize("severity", list(Severity))
+def test_the_labeler_reads_the_severity_that_an_assertion_was_given(
+    knowledge: KnowledgeBase, state: State, severity: Severity
+) -> None:
+    for condition, item in knowledge.entries.items():
+        if not item.severities:
+            continue
+        for side in item.sides(state):
+            text = item.assertion(state, side, severity)
+            (said,) = (finding for finding in label_report(text) if finding.condition is condition)
+            assert (said.state, said.side, said.severity) == (state, side, severity), text
+
+
+def test_an_article_fits_the_word_behind_it(knowledge: KnowledgeBase) -> None:
+    opacity = knowledge[Condition.LUNG_OPACITY]
+    assert opacity.assertion(State.POSITIVE, Side.LEFT) == "There is an opacity in the left lung."
+    assert opacity.assertion(State.POSITIVE, Side.LEFT, Severity.SMALL) == "There is a small opacity in the left lung."
+
+
+def test_a_denial_and_a_condition_without_degrees_have_no_severity(knowledge: KnowledgeBase) -> None:
+    effusion, fracture = knowledge[Condition.PLEURAL_EFFUSION], knowledge[Condition.FRACTURE]
+    assert effusion.assertion(State.NEGATIVE, None, Severity.LARGE) == "There is no pleural effusion."
+    assert fracture.assertion(State.POSITIVE, None, Severity.LARGE) == "There is a fracture."
+
+
+def test_signs_are_those_that_fit_the_severity(knowledge: KnowledgeBase) -> None:
+    effusion = knowledge[Condition.PLEURAL_EFFUSION]
+    of_small = effusion.of_role(SentenceRole.SIGN, Severity.SMALL)
+    assert "It shows as a costophrenic angle that is blunted." in of_small
+    assert "It shows as a diaphragm whose outline is hidden by a white area." not in of_small
+    assert len(effusion.of_role(SentenceRole.SIGN)) == len(effusion.signs)
+
+
+def test_every_severity_has_a_sign_that_fits(knowledge: KnowledgeBase) -> None:
+    for item in knowledge.entries.values():
+        assert all(item.of_role(SentenceRole.SIGN, severity) for severity in Severity)
+
+
+def test_severities_that_lack_one_are_refused(folder: Path) -> None:
+    file = folder / "edema.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("severities: {small: mild, ", "severities: {"), "utf-8")
+    with pytest.raises(KnowledgeError, match=r"edema\.yaml: the severities lack some"):
         load_knowledge(folder)

@@ -1,59 +1,23 @@
-"""The language model behind the teacher: loading, shared prompts, streaming, canceling."""
+"""The language model behind the teacher: its prompts, its hash, its adapter, and folders that hold none."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from kdistill_core.errors import Canceled
 from kdistill_core.teacher.errors import TeacherModelError
-from kdistill_core.teacher.model import Message, Sampling, TeacherModel
-
-PROMPTS = ("the same beginning, then one", "the same beginning, then another thing", "the same beginning")
+from kdistill_core.teacher.model import TeacherModel
+from kdistill_core.teacher.prompts import Message
 
 
 @pytest.fixture(scope="module")
 def model(tiny_folder: Path) -> TeacherModel:
     return TeacherModel.load(tiny_folder)
-
-
-def test_prompts_written_together_are_written_as_alone(model: TeacherModel) -> None:
-    # The shared beginning is computed once and padded behind; transformers alone is the independent judge.
-    together = model.write_sentences(PROMPTS, max_tokens=12)
-    for prompt, text in zip(PROMPTS, together, strict=True):
-        inputs = model.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
-        with torch.inference_mode():
-            alone = model.model.generate(**inputs, do_sample=False, max_new_tokens=12, pad_token_id=0)
-        expected = model.tokenizer.decode(alone[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        stops = [expected.index(mark) for mark in ".?!\n" if mark in expected]
-        assert text == (expected[: min(stops) + 1] if stops else expected).strip()
-
-
-def test_the_same_seed_writes_the_same(model: TeacherModel) -> None:
-    first, second, other = (
-        model.write_sentences(PROMPTS, sampling=Sampling(1.0), seed=seed, max_tokens=12) for seed in (3, 3, 4)
-    )
-    assert first == second != other
-
-
-def test_text_streams_while_it_grows(model: TeacherModel) -> None:
-    seen: list[str] = []
-    (text,) = model.write_sentences(PROMPTS[:1], max_tokens=8, on_text=seen.append)
-    assert len(seen) > 1
-    assert all(later.startswith(earlier.rstrip("\ufffd")) for earlier, later in itertools.pairwise(seen))
-    assert seen[-1].strip() == text
-
-
-def test_canceling_stops_within_a_token(model: TeacherModel) -> None:
-    seen: list[str] = []
-    with pytest.raises(Canceled):
-        model.write_sentences(PROMPTS[:1], max_tokens=50, on_text=seen.append, canceled=lambda: len(seen) >= 2)
-    assert len(seen) == 2
 
 
 def test_the_chat_template_and_the_opening_make_the_prompt(model: TeacherModel) -> None:
@@ -81,3 +45,52 @@ def test_the_mean_hidden_state_is_the_mean_over_tokens(model: TeacherModel) -> N
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(TeacherModelError, match="safetensors"):
         TeacherModel.load(tmp_path)
+
+
+def test_a_folder_without_a_tokenizer_is_named(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "no-tokenizer")
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(TeacherModelError, match="no-tokenizer"):
+        TeacherModel.load(folder)
+
+
+def test_damaged_weights_are_named(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "cut")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(TeacherModelError, match="cut"):
+        TeacherModel.load(folder)
+
+
+def test_an_adapter_is_added_into_the_weights(tiny_folder: Path, tiny_adapter: Path) -> None:
+    from peft import PeftModel
+
+    plain, adapted = TeacherModel.load(tiny_folder), TeacherModel.load(tiny_folder, adapter=tiny_adapter)
+    tokens = torch.tensor([[5, 6, 7]])
+    beside = PeftModel.from_pretrained(TeacherModel.load(tiny_folder).model, str(tiny_adapter)).eval()
+    with torch.inference_mode():
+        expected, found, base = (m(input_ids=tokens).logits for m in (beside, adapted.model, plain.model))
+    torch.testing.assert_close(found, expected)
+    assert not torch.allclose(found, base)
+    assert adapted.sha256 != plain.sha256
+    assert adapted.name == f"{tiny_folder.name} + {tiny_adapter.name}"
+
+
+def test_an_adapter_folder_finds_its_own_model(tiny_folder: Path, tiny_adapter: Path) -> None:
+    assert TeacherModel.load(tiny_adapter).sha256 == TeacherModel.load(tiny_folder, adapter=tiny_adapter).sha256
+
+
+def test_an_adapter_whose_model_is_not_here_says_so(tiny_adapter: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_adapter, tmp_path / "lost")
+    config = folder / "adapter_config.json"
+    config.write_text(config.read_text().replace('"base_model_name_or_path": "', '"base_model_name_or_path": "/gone'))
+    with pytest.raises(TeacherModelError, match="which is not a folder here"):
+        TeacherModel.load(folder)
+
+
+def test_a_pickled_adapter_is_not_read(tiny_folder: Path, tiny_adapter: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_adapter, tmp_path / "pickled")
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    with pytest.raises(TeacherModelError, match=r"no adapter_model\.safetensors"):
+        TeacherModel.load(tiny_folder, adapter=folder)

@@ -1,9 +1,9 @@
 """Examples of rationales, grounded in the knowledge base, from which a teacher learns to write its own.
 
-A context is drawn (condition, state, side, severity, what else is present, sometimes a report's sentence) and answered
-with statements of the knowledge base: one sign that fits the severity with its argument, one counter-argument, one thing
-that settles the question. An argument is told from cause to effect or from effect to cause. The sentences of reports are
-the phantom's own; no patient's report is needed.
+A context is drawn (condition, state, side, severity, what else is present, sometimes a report's sentence) and
+answered with statements of the knowledge base: one sign that fits the severity with its argument, one counter-argument,
+one thing that settles the question. An argument is told from cause to effect or from effect to cause. The sentences of
+reports are the phantom's own; no patient's report is needed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kdistill_core.teacher.context import RationaleContext, contexts_of
 from kdistill_core.teacher.gate import judge_draft
 from kdistill_core.teacher.knowledge import Knowledge, KnowledgeBase, load_knowledge
 from kdistill_core.teacher.parts import Part, labeled, parts_for
-from kdistill_core.teacher.prompts import RationalePrompt, load_prompt, messages_for
+from kdistill_core.teacher.prompts import RationalePrompt, load_prompt, messages_for, prompt_text
 from kdistill_core.teacher.tuning.blocks import Example
 
 # How often an example is of each state, has each further fact, and tells its argument backwards.
@@ -50,8 +50,7 @@ def rationale_examples(
     knowledge, prompt = knowledge or load_knowledge(), prompt or load_prompt()
     found = []
     for context, answer in drawn_rationales(knowledge, count, seed):
-        turns = [{"role": turn.role, "content": turn.content} for turn in messages_for(prompt, context)]
-        asked = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        asked = prompt_text(tokenizer, messages_for(prompt, context))
         ids = tokenizer([asked, answer], add_special_tokens=False)["input_ids"]
         found.append(Example(tuple(ids[0]), (*ids[1], tokenizer.eos_token_id)))
     return found

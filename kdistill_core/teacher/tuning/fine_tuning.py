@@ -87,12 +87,19 @@ def fine_tune(
     A stage that was interrupted goes on from its last checkpoint in ``out``. Raises TeacherTrainingError where there
     is no block, or where the loss is no number any more.
     """
-    blocks = ConcatDataset(data)
-    if len(blocks) == 0:
+    filled = [each for each in data if len(each)]  # type: ignore[arg-type] # torch's Dataset declares no length
+    lengths = sorted({len(each[0].input_ids) for each in filled})
+    if not filled:
         raise TeacherTrainingError("There is nothing to train on.", "Give a corpus or ask for examples.")
+    if len(lengths) > 1:
+        raise TeacherTrainingError(
+            f"The blocks have {' and '.join(map(str, lengths))} tokens; they have to be of one length.",
+            "Pack the corpus with the length of the training's configuration.",
+        )
+    blocks = ConcatDataset(filled)
     trainer = Trainer(
         model=model,
-        args=_arguments(settings, len(blocks[0].input_ids), out, evaluate=held_out is not None),
+        args=_arguments(settings, lengths[0], out, evaluate=held_out is not None),
         train_dataset=blocks,
         eval_dataset=held_out,
         data_collator=collate,
