@@ -4,7 +4,7 @@
     accelerate launch --config_file training/configs/accelerate-fsdp.yaml -m training.teacher --config ...
 
 Each stage goes on from the one before it. A run that was interrupted goes on where its last checkpoint stands; a stage
-that is finished is not trained again. Losses go to TensorBoard (`tensorboard --logdir OUT`) and, at the end, to a page.
+that is finished is not trained again. Losses go to TensorBoard (`tensorboard --logdir OUT`) and, at the end, to a page, OUT/training.html.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from accelerate import PartialState
 from jsonargparse import auto_cli
@@ -28,9 +27,16 @@ from kdistill_core.teacher.errors import TeacherTrainingError
 from kdistill_core.teacher.smollm2 import NAME as SMOLLM2
 from kdistill_core.teacher.smollm2 import smollm2_folder
 from kdistill_core.teacher.tuning.blocks import Block, ExampleBlocks, LiteratureBlocks
-from kdistill_core.teacher.tuning.fine_tuning import MODEL, LoraSettings, TrainingSettings, fine_tune, with_adapter
+from kdistill_core.teacher.tuning.fine_tuning import (
+    MODEL,
+    STATE,
+    LoraSettings,
+    TrainingSettings,
+    fine_tune,
+    with_adapter,
+)
+from training.teacher_page import write_page
 
-LOG = "log.json"
 
 
 @dataclass(frozen=True)
@@ -89,18 +95,17 @@ def train_teacher(
     earlier: Path | None = None
     for stage in stages:
         folder = out / stage.name
-        if not (folder / LOG).is_file():
+        if not (folder / STATE).is_file():
             model = _model(base, lora, earlier)
             data = _data(stage, tokenizer, length)
             _say(f"{stage.name}: {sum(map(len, data))} blocks of {length} tokens")
-            log = fine_tune(model, data, stage.training, folder, measured, [_Progress()])
-            if PartialState().is_main_process:
-                (folder / LOG).write_bytes(msgspec.json.format(msgspec.json.encode(log)))
+            fine_tune(model, data, stage.training, folder, measured, [_Progress()])
         earlier = folder / MODEL
     if earlier is None:
         raise TeacherTrainingError("The configuration has no stages.", "Name at least one.")
     if PartialState().is_main_process:
         _finish(earlier, out / MODEL, base, lora)
+        write_page(out, [stage.name for stage in stages])
         if install is not None:
             shutil.copytree(out / MODEL, install, dirs_exist_ok=True)
         _say(f"done: {install or out / MODEL}")

@@ -50,8 +50,8 @@ def _written(config: dict[str, Any], path: Path) -> Path:
 
 
 def _losses(out: Path, stage: str = "literature") -> list[float]:
-    log = json.loads((out / stage / "log.json").read_text(encoding="utf-8"))
-    return [entry["loss"] for entry in log if "loss" in entry]
+    state = json.loads((out / stage / "trainer_state.json").read_text(encoding="utf-8"))
+    return [entry["loss"] for entry in state["log_history"] if "loss" in entry]
 
 
 def _environment(**more: str) -> dict[str, str]:
@@ -82,6 +82,10 @@ def test_two_stages_of_whole_models_and_adapters(
     assert trained.sha256 != TeacherModel.load(tiny_folder).sha256
     assert (trained.adapter is None) is (lora is None)
     assert list((tmp_path / "run" / "literature" / "checkpoints" / "runs").rglob("events.out.tfevents.*"))
+    page = (tmp_path / "run" / "training.html").read_text(encoding="utf-8")
+    assert "literature" in page
+    assert "<svg" in page
+    assert "Research software" in page
 
 
 def test_a_training_killed_in_the_middle_goes_on_with_the_same_losses(
@@ -101,7 +105,7 @@ def test_a_training_killed_in_the_middle_goes_on_with_the_same_losses(
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)
     running.wait()
-    assert not (tmp_path / "killed" / "literature" / "log.json").exists()
+    assert not (tmp_path / "killed" / "literature" / "trainer_state.json").exists()
     main(["--config", str(path)])
     assert _losses(tmp_path / "killed") == _losses(tmp_path / "whole")
     first, second = (load_file(tmp_path / run / "model" / "model.safetensors") for run in ("whole", "killed"))

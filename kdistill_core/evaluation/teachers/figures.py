@@ -53,7 +53,7 @@ def draw_teacher_figures(result: TeacherQuality) -> tuple[FigureFile, ...]:
                 "learning-curves",
                 "Learning curves",
                 "Loss over the steps of training, in nats a token; dots are the loss on held-out documents.",
-                _curves(result.curves),
+                draw_learning_curves(result.curves),
             )
         )
     return tuple(figures)
@@ -97,7 +97,8 @@ def _pass_rates(result: TeacherQuality) -> bytes:
         return svg_of(figure)
 
 
-def _curves(curves: Sequence[LearningCurve]) -> bytes:
+def draw_learning_curves(curves: Sequence[LearningCurve]) -> bytes:
+    """Return the losses of trainings over their steps, as SVG."""
     with mpl.rc_context(STYLE):  # type: ignore[arg-type] # its stubs list every name
         figure = Figure(figsize=(2 * _PANEL_WIDTH, 2.6), layout="constrained")
         axes = figure.add_subplot()

@@ -21,7 +21,9 @@ from transformers.trainer_utils import get_last_checkpoint
 from kdistill_core.teacher.errors import TeacherTrainingError
 from kdistill_core.teacher.tuning.blocks import Block, collate
 
-CHECKPOINTS, MODEL, LOGS = "checkpoints", "model", "logs"
+CHECKPOINTS, MODEL = "checkpoints", "model"
+# The trainer's own record with every loss; it is written last, so that a stage that has it is finished.
+STATE = "trainer_state.json"
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ def fine_tune(
     out: Path,
     held_out: Dataset[Block] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
-) -> list[dict[str, float]]:
-    """Train ``model`` on the shuffled blocks of all ``data`` and write it to ``out/model``; return the log.
+) -> None:
+    """Train ``model`` on the shuffled blocks of all ``data``; write it to ``out/model`` and the losses beside it.
 
     A stage that was interrupted goes on from its last checkpoint in ``out``. Raises TeacherTrainingError where there
     is no block, or where the loss is no number any more.
@@ -109,7 +111,9 @@ def fine_tune(
     last = get_last_checkpoint(str(out / CHECKPOINTS)) if (out / CHECKPOINTS).is_dir() else None
     trainer.train(resume_from_checkpoint=last)
     trainer.save_model(str(out / MODEL))
-    return list(trainer.state.log_history)
+    if trainer.is_world_process_zero():
+        trainer.state.save_to_json(str(out / STATE))
+    trainer.accelerator.wait_for_everyone()
 
 
 def steps_of(settings: TrainingSettings, length: int, processes: int = 1) -> int:

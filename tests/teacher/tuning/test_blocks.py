@@ -49,7 +49,7 @@ def test_every_example_is_in_exactly_one_block(lengths: list[tuple[int, int]]) -
         Example((1000 + number,) * prompt, (2000 + number,) * answer) for number, (prompt, answer) in enumerate(lengths)
     ]
     blocks = ExampleBlocks(examples, 12, padding=0)
-    every = [block for block in (blocks[place] for place in range(len(blocks)))]
+    every = list(map(blocks.__getitem__, range(len(blocks))))
     tokens = sorted(token for block in every for token in block.input_ids if token)
     assert tokens == sorted(token for example in examples for token in (*example.prompt, *example.answer))
     learned = sorted(label for block in every for label in block.labels if label != IGNORED)
@@ -72,5 +72,5 @@ def test_positions_of_literature_begin_anew_with_each_document(tmp_path: Path) -
 
 
 def test_a_folder_that_is_no_corpus_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TeacherTrainingError, match="nothing.*kdistill corpus build"):
+    with pytest.raises(TeacherTrainingError, match=r"nothing.*kdistill corpus build"):
         LiteratureBlocks(tmp_path / "nothing")
