@@ -38,7 +38,6 @@ from kdistill_core.teacher.tuning.fine_tuning import (
 from training.teacher_page import write_page
 
 
-
 @dataclass(frozen=True)
 class Stage:
     """One stage of the training.

@@ -14,6 +14,7 @@ from kdistill_core.errors import KDistillError
 
 CARD_NAME = "README.md"
 _CONFIG_NAME = "config.json"
+_ADAPTER_CONFIG_NAME = "adapter_config.json"
 
 app = typer.Typer(no_args_is_help=True, help="The models that are there.")
 
@@ -37,7 +38,8 @@ def bundled_models() -> list[ModelSummary]:
     """Return the models that came with the program, by name."""
     from kdistill_core.resources import resource
 
-    folders = sorted(path.parent for path in resource("models").glob(f"*/{_CONFIG_NAME}"))
+    names = (_CONFIG_NAME, _ADAPTER_CONFIG_NAME)
+    folders = sorted(path.parent for name in names for path in resource("models").glob(f"*/{name}"))
     return [summarize(folder) for folder in folders]
 
 
@@ -47,13 +49,14 @@ def summarize(folder: Path) -> ModelSummary:
 
     configuration = read_configuration(folder)
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    kind = str(configuration.get("model_type", "unknown"))
+    kind = str(configuration.get("model_type") or configuration.get("peft_type") or "unknown")
     return ModelSummary(folder.resolve().name, kind, str(folder), round(size / 1e6, 1), weights_sha256(folder))
 
 
 def read_configuration(folder: Path) -> dict[str, Any]:
-    """Return a model folder's config.json. Raises ModelError."""
-    path = folder / _CONFIG_NAME
+    """Return a model folder's config.json, an adapter's adapter_config.json. Raises ModelError."""
+    adapter = folder / _ADAPTER_CONFIG_NAME
+    path = adapter if adapter.is_file() else folder / _CONFIG_NAME
     advice = "Give the name of a bundled model (kdistill models list) or a folder that holds config.json."
     if not folder.is_dir():
         raise ModelError(f"There is no model {folder}.", advice)
