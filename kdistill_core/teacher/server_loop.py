@@ -11,6 +11,8 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
+# Seconds before what runs is canceled: anyio warns of a connection that is canceled before its first step.
+_FIRST_STEPS = 0.02
 Job = Callable[[], Coroutine[Any, Any, _Result]]
 
 
@@ -25,21 +27,30 @@ def finished(
     """
     done: SimpleQueue[Future[_Result]] = SimpleQueue()
     running = asyncio.Semaphore(at_once)
+    leaving = threading.Event()
 
     async def run(job: Job[_Result]) -> _Result:
-        async with running:
-            return await job()
+        await running.acquire()
+        if leaving.is_set():
+            raise asyncio.CancelledError
+        result = await job()
+        # Not released where the job failed: that ends the rest, so nobody may take its place.
+        running.release()
+        return result
 
     with _event_loop(used) as loop:
-        open_count = 0
-        for job in jobs:
-            asyncio.run_coroutine_threadsafe(run(job), loop).add_done_callback(done.put)
-            open_count += 1
-            if open_count == at_once + ahead:
+        try:
+            open_count = 0
+            for job in jobs:
+                asyncio.run_coroutine_threadsafe(run(job), loop).add_done_callback(done.put)
+                open_count += 1
+                if open_count == at_once + ahead:
+                    yield done.get().result()
+                    open_count -= 1
+            for _ in range(open_count):
                 yield done.get().result()
-                open_count -= 1
-        for _ in range(open_count):
-            yield done.get().result()
+        finally:
+            leaving.set()
 
 
 @contextmanager
@@ -54,6 +65,8 @@ def _event_loop(used: AbstractAsyncContextManager[Any]) -> Iterator[asyncio.Abst
             started.set_result((asyncio.get_running_loop(), leaving))
             await leaving.wait()
             rest = asyncio.all_tasks() - {asyncio.current_task()}
+            if rest:
+                await asyncio.sleep(_FIRST_STEPS)
             for task in rest:
                 task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
