@@ -11,8 +11,8 @@ from kdistill_core.teacher.drafts import Request
 from kdistill_core.teacher.parts import LABELS, parts_for
 from kdistill_core.teacher.prompts import RationalePrompt, messages_for
 
-# Characters a constrained part may have; the longest sentence of resources/rationales has 230.
-PART_CHARACTERS = 320
+# Characters a constrained part may have: twice the longest sentence of resources/rationales, which has 150.
+PART_CHARACTERS = 300
 _INT32 = 0x7FFFFFFF
 
 
