@@ -10,9 +10,9 @@ import typer
 
 from kdistill_core.cli.console import result, say, show_table
 from kdistill_core.conditions import CONDITIONS, Condition, State
-from kdistill_core.records import ReviewStatus
 
 if TYPE_CHECKING:
+    from kdistill_core.records import ReviewStatus
     from kdistill_core.teacher.entries import LibraryEntry
     from kdistill_core.teacher.library import RationaleLibrary
     from kdistill_core.teacher.review import EntryReview
@@ -26,8 +26,8 @@ def review(
     condition: Annotated[str, typer.Option("--condition", help="Only this condition.")] = "",
     state: Annotated[State | None, typer.Option("--state", help="Only findings in this state.")] = None,
     status: Annotated[
-        ReviewStatus, typer.Option("--status", help="Which entries are stepped through.")
-    ] = ReviewStatus.UNREVIEWED,
+        str, typer.Option("--status", help="Which entries: unreviewed, accepted, edited or rejected.")
+    ] = "unreviewed",
     counts: Annotated[bool, typer.Option("--list", help="Show how many entries have which status, and stop.")] = False,
     export: Annotated[
         Path | None, typer.Option("--export", metavar="CSV", help="Write the entries to a table to fill in, and stop.")
@@ -54,12 +54,12 @@ def review(
     path = _library_file(library)
     held = RationaleLibrary.load(path)
     target = review_files(path)[-1]
-    wanted = _condition(condition) if condition else None
+    wanted, standing = _condition(condition) if condition else None, _status(status)
     entries = [e for e in held.current if (wanted or e.condition) is e.condition and (state or e.state) is e.state]
     if counts:
         _show_counts(held, entries)
         return
-    chosen = [entry for entry in entries if entry.review.status is status]
+    chosen = [entry for entry in entries if entry.review.status is standing]
     if export is not None:
         write_sheet(export, chosen, load_knowledge())
         say(f"{len(chosen)} entries. Fill in the column decision: accept, edit (and change the text), or reject.")
@@ -96,7 +96,17 @@ def _condition(name: str) -> Condition:
     return found
 
 
+def _status(name: str) -> ReviewStatus:
+    from kdistill_core.records import ReviewStatus
+
+    try:
+        return ReviewStatus(name.strip().casefold())
+    except ValueError as error:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(ReviewStatus)}.") from error
+
+
 def _show_counts(held: RationaleLibrary, entries: Sequence[LibraryEntry]) -> None:
+    from kdistill_core.records import ReviewStatus
     from kdistill_core.teacher.review import counts_by_status, outdated
 
     rows = []

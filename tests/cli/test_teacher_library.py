@@ -201,6 +201,7 @@ def test_edits_of_a_sheet_that_the_gate_is_against_can_be_insisted_on(folder: Pa
 
 def test_an_unknown_condition_and_a_missing_library_are_named(folder: Path) -> None:
     assert "Edema" in run("review", folder, "--list", "--condition", "oedema").output
+    assert "rejected" in run("review", folder, "--list", "--status", "done").output
     missing = run("review", folder / "nowhere.json", "--list")
     assert missing.exit_code == 1
     assert "nowhere.json" in missing.output
