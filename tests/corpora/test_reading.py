@@ -13,6 +13,7 @@ from defusedxml import ElementTree
 
 from kdistill_core.corpora.documents import Section
 from kdistill_core.corpora.errors import CorpusError
+from kdistill_core.corpora.filters import Selection
 from kdistill_core.corpora.reading import Kind, files_in, kind_of, read_documents
 
 ARTICLE = """<?xml version="1.0"?>
@@ -162,3 +163,30 @@ def test_real_articles_have_text_license_and_no_marks_of_references(shared_data:
         assert "[-]" not in document.text
         assert "[]" not in document.text
         assert "\0" not in document.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "link", "turned_away"),
+    [
+        ("research-article", "", ""),
+        ("research-article", "correction-forward", ""),
+        ("research-article", "retraction-forward", "retracted"),
+        ("retraction", "retracted-article", "retracted"),
+    ],
+)
+def test_retracted_articles_and_their_notices_are_known(tmp_path, kind, link, turned_away):
+    path = tmp_path / "article.xml"
+    related = f"<related-article related-article-type='{link}'/>" if link else ""
+    path.write_text(
+        f"<article article-type='{kind}'><front><article-meta>{related}</article-meta></front>"
+        "<body><p>Text.</p></body></article>"
+    )
+    (document,) = read_documents(path)
+    assert Selection().turned_away(document) == turned_away
+
+
+def test_lines_of_json_say_what_the_filters_ask_for(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"text": "a", "year": "2020", "language": "en-US", "mesh": ["Thorax"]}\n')
+    (document,) = read_documents(path)
+    assert (document.year, document.language, document.mesh) == (2020, "eng", ("Thorax",))
