@@ -49,7 +49,8 @@ def evaluate(
     ] = None,
     contexts: Annotated[int, typer.Option("--contexts", min=0, help="Rationales to write; 0 writes none.")] = 168,
     log: Annotated[
-        list[Path] | None, typer.Option("--log", metavar="FILE", help="A training's trainer_state.json, to be drawn.")
+        list[Path] | None,
+        typer.Option("--log", metavar="FILE", help="A training's trainer_state.json or log.json, to be drawn."),
     ] = None,
     resamples: Annotated[int, typer.Option("--resamples", min=100, help="Resamples of the bootstrap.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,

@@ -72,7 +72,10 @@ def _scores(rows: Sequence[Row], names: Sequence[str]) -> bytes:
             axes.set_title(f"{row.metric}, {row.scope} {'↑' if row.higher_is_better else '↓'}", loc="left")
             axes.set_yticks(range(len(names)), names if index % columns == 0 else [""] * len(names))
             axes.set_ylim(len(names) - 0.5, -0.5)
-            axes.margins(x=0.15)
+            if row.share:
+                axes.set_xlim(-0.03, 1.03)
+            else:
+                axes.margins(x=0.15)
         return svg_of(figure)
 
 

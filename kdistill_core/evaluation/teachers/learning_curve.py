@@ -9,7 +9,8 @@ import msgspec
 
 from kdistill_core.evaluation.errors import EvaluationError
 
-LOG_FILE = "trainer_state.json"
+# What transformers' Trainer leaves in a checkpoint, and what our own training leaves beside the model.
+LOG_FILES = ("trainer_state.json", "log.json")
 
 
 @dataclass(frozen=True)
@@ -40,23 +41,22 @@ class _State(msgspec.Struct):
 
 
 def read_learning_curve(path: Path) -> LearningCurve:
-    """Return the curve in ``trainer_state.json``, as transformers' Trainer writes it, or in the folder that holds it.
+    """Return the curve in a log of transformers' Trainer, its state or its history alone, or in the folder of one.
 
     Raises EvaluationError for a file that is none, or that holds no loss.
     """
-    file = path / LOG_FILE if path.is_dir() else path
+    file = next((path / name for name in LOG_FILES if (path / name).is_file()), path)
     try:
-        state = msgspec.json.decode(file.read_bytes(), type=_State)
+        found = msgspec.json.decode(file.read_bytes(), type=_State | list[_Entry])
     except OSError as error:
         raise EvaluationError(
-            f"{file} cannot be read: {error.strerror}.", f"Give the {LOG_FILE} of a training, or its folder."
+            f"{file} cannot be read: {error.strerror}.", f"Give the {LOG_FILES[0]} of a training, or its folder."
         ) from error
     except msgspec.DecodeError as error:
-        raise EvaluationError(f"{file} is no log of a training: {error}.", f"Give its {LOG_FILE}.") from error
-    training = tuple(LossAtStep(entry.step, entry.loss) for entry in state.log_history if entry.loss is not None)
-    held_out = tuple(
-        LossAtStep(entry.step, entry.eval_loss) for entry in state.log_history if entry.eval_loss is not None
-    )
+        raise EvaluationError(f"{file} is no log of a training: {error}.", f"Give its {LOG_FILES[0]}.") from error
+    history = found.log_history if isinstance(found, _State) else found
+    training = tuple(LossAtStep(entry.step, entry.loss) for entry in history if entry.loss is not None)
+    held_out = tuple(LossAtStep(entry.step, entry.eval_loss) for entry in history if entry.eval_loss is not None)
     if not training and not held_out:
         raise EvaluationError(f"{file} holds no loss.", "Train with logging_steps set.")
     # A log lies in a folder of its own run, and in one of its checkpoint.

@@ -14,12 +14,16 @@ _FACTS = {facts.name: facts for facts in TEACHER_METRICS}
 
 @dataclass(frozen=True)
 class Row:
-    """One measure of all teachers, in their order; None where it was not measured. counts, note: in words."""
+    """One measure of all teachers, in their order; None where it was not measured.
+
+    counts, note: in words. share: whether it lies between 0 and 1.
+    """
 
     metric: str
     scope: str
     n: int
     higher_is_better: bool
+    share: bool
     counts: str
     note: str
     scores: tuple[TeacherScore | None, ...]
@@ -36,7 +40,18 @@ def every_row(result: TeacherQuality) -> tuple[Row, ...]:
         scores = tuple(own.get((metric, scope)) for own in by_teacher)
         shown = next(score.score for score in scores if score is not None)
         facts = _FACTS[metric]
-        rows.append(Row(metric, scope, shown.n, shown.higher_is_better, facts.counts, shown.note, scores))
+        rows.append(
+            Row(
+                metric,
+                scope,
+                shown.n,
+                shown.higher_is_better,
+                facts.highest == 1,
+                facts.counts,
+                shown.note,
+                scores,
+            )
+        )
     return tuple(rows)
 
 

@@ -123,6 +123,9 @@ def test_a_learning_curve_is_read_off_the_trainers_log(tmp_path):
     assert curve.name == "demo"
     assert [(at.step, at.loss) for at in curve.training] == [(5, 3.0)]
     assert [(at.step, at.loss) for at in curve.held_out] == [(6, 2.0)]
+    alone = tmp_path / "demo" / "log.json"
+    alone.write_text(json.dumps([{"step": 5, "loss": 3.0}, {"step": 6, "eval_loss": 2.0}]))
+    assert read_learning_curve(alone) == read_learning_curve(alone.parent) == curve
     log.write_text('{"log_history": []}')
     with pytest.raises(EvaluationError, match="holds no loss"):
         read_learning_curve(log)
