@@ -4,7 +4,8 @@
     accelerate launch --config_file training/configs/accelerate-fsdp.yaml -m training.teacher --config ...
 
 Each stage goes on from the one before it. A run that was interrupted goes on where its last checkpoint stands; a stage
-that is finished is not trained again. Losses go to TensorBoard (`tensorboard --logdir OUT`) and, at the end, to a page, OUT/training.html.
+that is finished is not trained again. Losses go to TensorBoard (`tensorboard --logdir OUT`) and, at the end, to a page,
+OUT/training.html.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from jsonargparse import auto_cli
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase, TrainerCallback
 
 from kdistill_core.teacher.errors import TeacherTrainingError
@@ -97,7 +97,7 @@ def train_teacher(
         if not (folder / STATE).is_file():
             model = _model(base, lora, earlier)
             data = _data(stage, tokenizer, length)
-            _say(f"{stage.name}: {sum(map(len, data))} blocks of {length} tokens")
+            _say(f"{stage.name}: {len(ConcatDataset(data))} blocks")
             fine_tune(model, data, stage.training, folder, measured, [_Progress()])
         earlier = folder / MODEL
     if earlier is None:
@@ -168,7 +168,7 @@ def _say(line: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
-def main(args: Sequence[str] | None = None) -> None:
+def main(args: list[str] | None = None) -> None:
     """Run the command line."""
     auto_cli(train_teacher, as_positional=False, args=args)
 

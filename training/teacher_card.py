@@ -29,8 +29,8 @@ CARD = "README.md"
 def write_teacher_card(model: Path, config: Path, corpus: Path, quality: Path) -> None:
     """Write ``model/README.md``.
 
-    model: folder of the adapter. config: of its training. corpus: folder of the corpus it read. quality: teachers.json of
-    `kdistill teacher evaluate`, the base first.
+    model: folder of the adapter. config: of its training. corpus: folder of the corpus it read. quality: teachers.json
+    of `kdistill teacher evaluate`, the base first.
     """
     measured = from_json(quality.read_bytes(), TeacherQuality)
     teacher = TeacherModel.load(model)

@@ -23,3 +23,11 @@ class TeacherModelError(TeacherError):
 
 class TeacherTrainingError(TeacherError):
     """A training of a teacher that cannot start or go on as it is set up."""
+
+
+class RationaleStoreError(TeacherError):
+    """A store of rationales that is damaged, held by another run, or no store at all."""
+
+
+class RationaleWritingError(TeacherError):
+    """A run that writes rationales and cannot go on."""

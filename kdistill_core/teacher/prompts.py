@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from kdistill_core.conditions import State
+from kdistill_core.records import SentenceRole
 from kdistill_core.resources import resource
 from kdistill_core.teacher.context import RationaleContext
 from kdistill_core.teacher.errors import KnowledgeError
-from kdistill_core.teacher.parts import LABELS, parts_for
+from kdistill_core.teacher.knowledge import KnowledgeBase
+from kdistill_core.teacher.parts import LABELS, Part, labeled, parts_for
 
-PROMPT_FILE = "prompts/rationale-v2.yaml"
+PROMPT_FILE = "prompts/rationale-v3.yaml"
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,18 @@ class RationalePrompt:
     """A versioned prompt.
 
     states: how a state is worded. lines: what the user's turn says, line by line; a line whose ``{...}`` is unknown of
-    a context is left out. Known are condition, state, side, severity, present, sentence and parts.
+    a context is left out. Known are condition, state, side, severity, present, sentence, parts, and notes: statements
+    of the knowledge base to write from. A prompt without notes asks for what the model knows by itself.
     """
 
     name: str
     system: str
     lines: tuple[str, ...]
     states: dict[State, str]
+
+    @property
+    def noted(self) -> bool:
+        return any("{notes}" in line for line in self.lines)
 
     @cached_property
     def sha256(self) -> str:
@@ -57,8 +65,27 @@ def load_prompt(path: Path | None = None) -> RationalePrompt:
         ) from error
 
 
-def messages_for(prompt: RationalePrompt, context: RationaleContext) -> tuple[Message, ...]:
-    """Return the turns that ask for the rationale of ``context``."""
+def notes_for(context: RationaleContext, knowledge: KnowledgeBase, draw: int) -> tuple[Part, ...]:
+    """Return what the knowledge base says for a rationale of ``context``: of each part one statement.
+
+    draw: chooses among the signs that fit the severity, the counter-arguments and what settles the question; the
+    argument is that of the sign.
+    """
+    known, rng = knowledge[context.condition], np.random.default_rng(draw)
+    signs = [sign for sign in known.signs if sign.fits(context.severity)]
+    sign = signs[rng.integers(len(signs))]
+    said = {
+        SentenceRole.DEFINITION: known.definition.text,
+        SentenceRole.SIGN: sign.text,
+        SentenceRole.ARGUMENT: sign.argument,
+        SentenceRole.AGAINST: known.against[rng.integers(len(known.against))].text,
+        SentenceRole.SETTLES: known.settles[rng.integers(len(known.settles))].text,
+    }
+    return tuple(Part(role, said[role]) for role in parts_for(context.state) if role in said)
+
+
+def messages_for(prompt: RationalePrompt, context: RationaleContext, notes: Sequence[Part] = ()) -> tuple[Message, ...]:
+    """Return the turns that ask for the rationale of ``context``, to be written from ``notes``."""
     known = {
         "condition": context.condition.value,
         "state": prompt.states[context.state],
@@ -66,6 +93,7 @@ def messages_for(prompt: RationalePrompt, context: RationaleContext) -> tuple[Me
         "severity": "" if context.severity is None else context.severity.value,
         "present": ", ".join(context.present),
         "sentence": context.sentence,
+        "notes": labeled(notes),
         "parts": ", ".join(LABELS[role] for role in parts_for(context.state)),
     }
     given = {name: value for name, value in known.items() if value}

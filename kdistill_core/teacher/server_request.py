@@ -9,7 +9,7 @@ from typing import Any, Literal
 from kdistill_core.conditions import State
 from kdistill_core.teacher.drafts import Request
 from kdistill_core.teacher.parts import LABELS, parts_for
-from kdistill_core.teacher.prompts import RationalePrompt, messages_for
+from kdistill_core.teacher.prompter import Prompter
 
 # Characters a constrained part may have: twice the longest sentence of resources/rationales, which has 150.
 PART_CHARACTERS = 300
@@ -41,15 +41,11 @@ def answer_pattern(state: State) -> str:
     return r"\n".join(rf"{re.escape(LABELS[role])}: [^\n]{{1,{PART_CHARACTERS}}}\." for role in parts_for(state))
 
 
-def completion_request(
-    model: str, prompt: RationalePrompt, settings: ServerSettings, request: Request
-) -> dict[str, Any]:
+def completion_request(model: str, prompter: Prompter, settings: ServerSettings, request: Request) -> dict[str, Any]:
     """Return the body of the chat completion that writes ``request``; its seed is the request's draw, as an int32."""
     body: dict[str, Any] = {
         "model": model,
-        "messages": [
-            {"role": message.role, "content": message.content} for message in messages_for(prompt, request.context)
-        ],
+        "messages": [{"role": message.role, "content": message.content} for message in prompter.messages(request)],
         "temperature": settings.temperature,
         "top_p": settings.top_p,
         "max_tokens": settings.max_tokens,

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from kdistill_core.teacher.drafts import Draft, Request, WriterIdentity
+from kdistill_core.teacher.prompter import Prompter
 from kdistill_core.teacher.prompts import RationalePrompt
 from kdistill_core.teacher.server_address import ServerAddress, read_address, refuse_exposure
 from kdistill_core.teacher.server_answer import ModelCard
@@ -48,7 +49,7 @@ class ServerWriter:
     ) -> None:
         self._address = address
         self._connect = connect
-        self._prompt = prompt
+        self._prompter = Prompter(prompt)
         self._settings = settings
         self._card = card
         self._concurrency = concurrency
@@ -57,9 +58,8 @@ class ServerWriter:
 
     @property
     def identity(self) -> WriterIdentity:
-        return WriterIdentity(
-            self._card.id, _facts_sha256(self._card), self._prompt.name, self._prompt.sha256, str(self._settings)
-        )
+        prompt, settings = self._prompter.prompt, f"{self._settings}{self._prompter.settings}"
+        return WriterIdentity(self._card.id, _facts_sha256(self._card), prompt.name, prompt.sha256, settings)
 
     def write(self, requests: Sequence[Request]) -> Iterator[Draft]:
         """Yield the draft of each request once, as they finish; a request without a usable answer has a fault.
@@ -89,7 +89,7 @@ class ServerWriter:
 
     def _job(self, client: ServerClient, request: Request) -> Job[Draft]:
         return partial(
-            self._draft, client, request, completion_request(self._card.id, self._prompt, self._settings, request)
+            self._draft, client, request, completion_request(self._card.id, self._prompter, self._settings, request)
         )
 
     async def _draft(self, client: ServerClient, request: Request, body: dict[str, Any]) -> Draft:

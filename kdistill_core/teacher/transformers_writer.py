@@ -13,9 +13,11 @@ from transformers import GenerationConfig, LogitsProcessorList
 from kdistill_core.records import SentenceRole
 from kdistill_core.teacher.decoding import DrawsByRow, KeepsParts, Vocabulary
 from kdistill_core.teacher.drafts import Draft, Request, WriterIdentity
+from kdistill_core.teacher.knowledge import KnowledgeBase
 from kdistill_core.teacher.model import TeacherModel
 from kdistill_core.teacher.parts import parts_for
-from kdistill_core.teacher.prompts import RationalePrompt, messages_for
+from kdistill_core.teacher.prompter import Prompter
+from kdistill_core.teacher.prompts import RationalePrompt
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,31 @@ class DecodingSettings:
 class TransformersWriter:
     """Writes with a :class:`TeacherModel`; its parts and its end are forced, its draws are the request's own."""
 
-    def __init__(self, model: TeacherModel, prompt: RationalePrompt, settings: DecodingSettings | None = None) -> None:
+    def __init__(
+        self,
+        model: TeacherModel,
+        prompt: RationalePrompt,
+        settings: DecodingSettings | None = None,
+        knowledge: KnowledgeBase | None = None,
+    ) -> None:
+        """``knowledge``: what notes are taken from where the prompt asks for them, by default the bundled one."""
         self._model = model
-        self._prompt = prompt
+        self._prompter = Prompter(prompt, knowledge)
         self._settings = settings or DecodingSettings()
 
     @property
     def identity(self) -> WriterIdentity:
         return WriterIdentity(
-            self._model.name, self._model.sha256, self._prompt.name, self._prompt.sha256, str(self._settings)
+            self._model.name,
+            self._model.sha256,
+            self._prompter.prompt.name,
+            self._prompter.prompt.sha256,
+            f"{self._settings}{self._prompter.settings}",
         )
 
     def write(self, requests: Sequence[Request]) -> Iterator[Draft]:
         """Yield the draft of each request; rows of like length share a batch, so that little is padding."""
-        prompts = [self._model.prompt(messages_for(self._prompt, request.context)) for request in requests]
+        prompts = [self._model.prompt(self._prompter.messages(request)) for request in requests]
         # By what is to be written first: a row that ends early is computed on until its batch has ended.
         order = sorted(
             range(len(requests)), key=lambda place: (len(parts_for(requests[place].context.state)), len(prompts[place]))

@@ -1,254 +1,226 @@
-"""The teacher writes: each statement of the knowledge base becomes a sentence of a rationale, or is refused and why."""
+"""The teacher writes: each context once, judged by the gate, written again where it was refused, and stored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import islice
 
 import msgspec
 
-from kdistill_core.conditions import Condition, State
-from kdistill_core.records import SentenceRole
-from kdistill_core.resources import resource
-from kdistill_core.teacher.errors import KnowledgeError
-from kdistill_core.teacher.gate import GateVerdict, judge_rationale, judge_sentence, passed
-from kdistill_core.teacher.knowledge import NO_SIDE, Knowledge, KnowledgeBase
-from kdistill_core.teacher.model import GREEDY, Message, Sampling, TeacherModel
+from kdistill_core.teacher.context import RationaleContext
+from kdistill_core.teacher.drafts import Draft, Request, Writer, rationale_key
+from kdistill_core.teacher.errors import RationaleWritingError
+from kdistill_core.teacher.gate import Judged
+from kdistill_core.teacher.store import StoreWriter
+from kdistill_core.teacher.stored_rationale import FAULT, Refusal, StoredRationale
 
-PROMPT_FILE = "prompts/rationale-v1.yaml"
-# The first try is greedy; later ones are drawn, warmer each time, two candidates a sentence.
-FIRST_TEMPERATURE = 0.4
-WARMER = 0.1
-CANDIDATES = 2
-BATCH = 16
-_BECAUSE = " because "
+# What the gate says of the labeled lines that were written for a context.
+Judge = Callable[[str, RationaleContext], Judged]
 
 
 @dataclass(frozen=True)
-class PartPrompt:
-    """How one part is asked for: the opening that is forced, and pairs of statement and answer."""
+class WritingSettings:
+    """How a run goes.
 
-    opening: str
-    examples: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class RationalePrompt:
-    """A versioned prompt: its name, the system turn and one pattern a role."""
-
-    name: str
-    system: str
-    parts: dict[SentenceRole, PartPrompt]
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One statement of the knowledge base to be written as a sentence."""
-
-    condition: Condition
-    role: SentenceRole
-    text: str
-
-    @property
-    def gives_reason(self) -> bool:
-        return _BECAUSE in self.text
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What the language model wrote for a statement at one attempt, and what the gate said of it."""
-
-    statement: Statement
-    text: str
-    attempt: int
-    verdicts: tuple[GateVerdict, ...]
-
-    @property
-    def accepted(self) -> bool:
-        return passed(self.verdicts)
-
-
-def load_prompt(path: Path | None = None) -> RationalePrompt:
-    """Return a prompt file, by default the bundled one. Raises KnowledgeError."""
-    path = path or resource(PROMPT_FILE)
-    try:
-        return msgspec.yaml.decode(path.read_bytes(), type=RationalePrompt)
-    except (OSError, msgspec.DecodeError) as error:
-        raise KnowledgeError(
-            f"The prompt {path} cannot be read: {error}", "Compare it with the bundled one."
-        ) from error
-
-
-def statements_of(knowledge: Knowledge) -> tuple[Statement, ...]:
-    """Return every statement of a condition that a rationale is made of."""
-    parts = (
-        (SentenceRole.DEFINITION, knowledge.definition.text),
-        *((SentenceRole.SIGN, sign.text) for sign in knowledge.signs),
-        *((SentenceRole.ARGUMENT, sign.argument) for sign in knowledge.signs),
-        *((SentenceRole.AGAINST, statement.text) for statement in knowledge.against),
-    )
-    return tuple(Statement(knowledge.condition, role, text) for role, text in parts)
-
-
-def write_statements(
-    model: TeacherModel,
-    prompt: RationalePrompt,
-    knowledge: KnowledgeBase,
-    *,
-    seed: int,
-    attempts: int,
-    earlier: Sequence[Candidate] = (),
-    on_candidates: Callable[[Sequence[Candidate], int], None] | None = None,
-    canceled: Callable[[], bool] | None = None,
-) -> tuple[Candidate, ...]:
-    """Let the model write every statement of ``knowledge``, up to ``attempts`` times until it passes the gate.
-
-    Statements of one role go through the model together, ``BATCH`` at a time, because they share their prompt.
-
-    earlier: candidates of an interrupted run with the same arguments; what they cover is not written again.
-    on_candidates: called with each new batch and the number of statements that wait in this attempt.
-    Raises Canceled.
+    seed: of all draws. attempts: drafts a context gets until one is accepted, and requests of one draft that may fail.
+    chunk: requests handed to the writer at once, which bounds what waits in memory.
     """
-    candidates: list[Candidate] = list(earlier)
-    statements = [statement for item in knowledge.entries.values() for statement in statements_of(item)]
-    for attempt in range(attempts):
-        accepted = {
-            candidate.statement for candidate in candidates if candidate.accepted and candidate.attempt < attempt
-        }
-        done = {candidate.statement for candidate in candidates if candidate.attempt == attempt}
-        waiting = [statement for statement in statements if statement not in accepted]
-        open_count = len(waiting) - len(done)
-        for batch in _batches(waiting):
-            if done.issuperset(batch):
-                continue
-            written = _write(model, prompt, knowledge, batch, attempt=attempt, seed=seed, canceled=canceled)
-            candidates.extend(written)
-            open_count -= len(batch)
-            if on_candidates is not None:
-                on_candidates(written, open_count)
-    return tuple(candidates)
+
+    seed: int = 0
+    attempts: int = 4
+    chunk: int = 512
 
 
-def _batches(waiting: Sequence[Statement]) -> list[list[Statement]]:
-    batches: list[list[Statement]] = []
-    for role in SentenceRole:
-        for reasoned in (False, True):
-            group = [item for item in waiting if item.role is role and item.gives_reason is reasoned]
-            batches.extend(group[start : start + BATCH] for start in range(0, len(group), BATCH))
-    return batches
+@dataclass
+class Tally:
+    """What became of the contexts of a run so far.
 
+    contexts: different ones of this share. reused: stored before. accepted, refused: stored by this run. unwritten:
+    those for which no draft came. first_tries, first_passes: drafts of a first attempt, and those that were accepted.
+    reasons: refused drafts by the first check that failed. faults: requests that failed, by why.
+    """
 
-def _write(
-    model: TeacherModel,
-    prompt: RationalePrompt,
-    knowledge: KnowledgeBase,
-    batch: Sequence[Statement],
-    *,
-    attempt: int,
-    seed: int,
-    canceled: Callable[[], bool] | None,
-) -> list[Candidate]:
-    copies = 1 if attempt == 0 else CANDIDATES
-    asked = [statement for statement in batch for _ in range(copies)]
-    openings = [opening_of(prompt, statement) for statement in asked]
-    prompts = [
-        model.prompt(messages_for(prompt, statement), opening)
-        for statement, opening in zip(asked, openings, strict=True)
-    ]
-    texts = model.write_sentences(prompts, sampling=_sampling(attempt), seed=seed + attempt, canceled=canceled)
-    written = []
-    for statement, opening, text in zip(asked, openings, texts, strict=True):
-        whole = _joined(opening, text)
-        verdicts = judge(whole, statement, knowledge[statement.condition])
-        written.append(Candidate(statement, whole, attempt, verdicts))
-    return written
+    contexts: int = 0
+    reused: int = 0
+    accepted: int = 0
+    refused: int = 0
+    unwritten: int = 0
+    first_tries: int = 0
+    first_passes: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def written(self) -> int:
+        return self.accepted + self.refused
 
-def write_one(
-    model: TeacherModel,
-    prompt: RationalePrompt,
-    knowledge: Knowledge,
-    statement: Statement,
-    *,
-    seed: int,
-    attempts: int,
-    on_text: Callable[[str], None] | None = None,
-    canceled: Callable[[], bool] | None = None,
-) -> Candidate | None:
-    """Write one statement now, word by word; return None where nothing passed the gate. Raises Canceled."""
-    opening = opening_of(prompt, statement)
-    asked = model.prompt(messages_for(prompt, statement), opening)
-
-    def show(text: str) -> None:
-        if on_text is not None:
-            on_text(_joined(opening, text))
-
-    for attempt in range(attempts):
-        written = model.write_sentences(
-            [asked], sampling=_sampling(attempt), seed=seed + attempt, on_text=show, canceled=canceled
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.contexts + other.contexts,
+            self.reused + other.reused,
+            self.accepted + other.accepted,
+            self.refused + other.refused,
+            self.unwritten + other.unwritten,
+            self.first_tries + other.first_tries,
+            self.first_passes + other.first_passes,
+            self.reasons + other.reasons,
+            self.faults + other.faults,
         )
-        text = _joined(opening, written[0])
-        candidate = Candidate(statement, text, attempt, judge(text, statement, knowledge))
-        if candidate.accepted:
-            return candidate
-    return None
 
 
-def _sampling(attempt: int) -> Sampling:
-    return GREEDY if attempt == 0 else Sampling(FIRST_TEMPERATURE + WARMER * (attempt - 1))
+def write_rationales(
+    contexts: Iterable[RationaleContext],
+    writer: Writer,
+    judge: Judge,
+    store: StoreWriter,
+    settings: WritingSettings | None = None,
+    report: Callable[[Tally], None] | None = None,
+) -> Tally:
+    """Store a rationale, or all refusals, for each context of the store's share that has none yet.
 
-
-def _joined(opening: str, text: str) -> str:
-    """Put a continuation behind its opening; "fissures" goes on with a comma, without a blank."""
-    text = text.strip()
-    return f"{opening}{text}" if text[:1] in {",", ".", "'"} else f"{opening} {text}"
-
-
-def judge(text: str, statement: Statement, knowledge: Knowledge) -> tuple[GateVerdict, ...]:
-    """Return every verdict of the gate on ``text``, the labeler's on the sentence behind its assertion included."""
-    assertion = knowledge.assertions[State.POSITIVE][NO_SIDE]
-    labeler = judge_rationale(f"{assertion} {text}", knowledge.condition, State.POSITIVE)
-    return (*judge_sentence(text, statement.text, statement.role), labeler)
-
-
-def messages_for(prompt: RationalePrompt, statement: Statement) -> list[Message]:
-    """Return the turns that ask for one sentence.
-
-    Only examples that give a reason where the statement does are shown: a small model copies what it is shown.
+    contexts: read lazily; one that comes again is passed over. report: called whenever something was stored.
+    Raises RationaleWritingError where nothing answers, and what ``writer`` and ``store`` raise; what was finished
+    before is stored.
     """
-    messages = [Message("system", prompt.system)]
-    reasoned = statement.gives_reason
-    examples = prompt.parts[statement.role].examples
-    fitting = [example for example in examples if (_BECAUSE in example[0]) is reasoned] or examples
-    for question, answer in fitting:
-        messages += [Message("user", question), Message("assistant", answer)]
-    return [*messages, Message("user", statement.text)]
+    run = _Run(writer, judge, store, settings or WritingSettings(), report)
+    run.write(contexts)
+    return run.tally
 
 
-def opening_of(prompt: RationalePrompt, statement: Statement) -> str:
-    """Return the words a sentence is forced to begin with, so that the model cannot mistake what it is about.
+@dataclass(frozen=True)
+class _Task:
+    """A context on its way, and what has been refused of it."""
 
-    ``{subject}`` of a definition is what it defines, ``{effect}`` of an argument what it concludes and ``{reason}``
-    the first words of its reason, ``{first}`` the first word of the sign or the counter-argument itself, and ``{verb}``
-    whether that speaks against or weakens.
-    """
-    text = statement.text
-    place = "On a supine film, " if text.startswith("On a supine film, ") else ""
-    verb = "weaken the argument" if "would weaken the argument" in text else "speak against it"
-    first = text.removeprefix(place).casefold().removeprefix("look for ").split()[0]
-    cause, _, effect = text.rpartition(", so ")
-    reason = " ".join(cause.split()[: 2 if cause.startswith(("A ", "An ", "The ", "Both ")) else 1])
-    effect = effect.rstrip(".")
-    opening = prompt.parts[statement.role].opening.format(
-        subject=text.split(" is ")[0],
-        effect=effect[0].upper() + effect[1:],
-        reason=_lowered(reason),
-        first=first,
-        verb=verb,
-    )
-    return place + opening[0].lower() + opening[1:] if place and statement.role is SentenceRole.SIGN else opening
+    context: RationaleContext
+    key: str
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def faults(self) -> int:
+        return sum(refused.check == FAULT for refused in self.refusals)
 
 
-def _lowered(words: str) -> str:
-    return words[:1].lower() + words[1:]
+class _Run:
+    def __init__(
+        self,
+        writer: Writer,
+        judge: Judge,
+        store: StoreWriter,
+        settings: WritingSettings,
+        report: Callable[[Tally], None] | None,
+    ) -> None:
+        self._writer, self._judge, self._store, self._settings, self._report = writer, judge, store, settings, report
+        self._identity = writer.identity
+        # By attempt. A chunk is full before it is handed over, because a half-empty one takes as long.
+        self._waiting: list[deque[_Task]] = [deque() for _ in range(settings.attempts)]
+        self.tally = Tally()
+
+    def write(self, contexts: Iterable[RationaleContext]) -> None:
+        fresh = self._fresh(contexts)
+        while tasks := list(islice(fresh, self._settings.chunk)):
+            self._waiting[0].extend(tasks)
+            for attempt, waiting in enumerate(self._waiting):
+                while len(waiting) >= self._settings.chunk:
+                    self._hand_over(attempt)
+        for attempt, waiting in enumerate(self._waiting):
+            while waiting:
+                self._hand_over(attempt)
+
+    def _fresh(self, contexts: Iterable[RationaleContext]) -> Iterator[_Task]:
+        seen: set[str] = set()
+        for context in contexts:
+            key = rationale_key(self._identity, context, self._settings.seed)
+            if key in seen or not self._store.share.holds(key):
+                continue
+            seen.add(key)
+            self.tally.contexts += 1
+            if key in self._store.known:
+                self.tally.reused += 1
+            else:
+                yield _Task(context, key)
+
+    def _hand_over(self, attempt: int) -> None:
+        """Let a chunk of an attempt be written, the shortest contexts first, and see what becomes of each draft."""
+        waiting = self._waiting[attempt]
+        tasks = [waiting.popleft() for _ in range(min(len(waiting), self._settings.chunk))]
+        tasks.sort(key=lambda task: len(msgspec.json.encode(task.context)))
+        asked = {Request(task.context, attempt, self._settings.seed): task for task in tasks}
+        faults = []
+        for draft in self._writer.write(list(asked)):
+            task = asked.pop(draft.request)
+            if draft.fault:
+                faults.append(draft.fault)
+                self._failed(task, draft)
+            else:
+                self._written(task, draft)
+        if asked:
+            raise RationaleWritingError(
+                f"The writer {self._identity.model_name} left out {len(asked)} of {len(tasks)} drafts.",
+                "Run the same command again; it goes on where it was.",
+            )
+        self._refuse_silence(len(tasks), faults)
+
+    def _written(self, task: _Task, draft: Draft) -> None:
+        attempt, judged = draft.request.attempt, self._judge(draft.text, task.context)
+        if attempt == 0:
+            self.tally.first_tries += 1
+            self.tally.first_passes += judged.accepted
+        if judged.accepted:
+            self.tally.accepted += 1
+            self._keep(task, judged)
+            return
+        refused = _refusal(draft, judged)
+        self.tally.reasons[refused.check] += 1
+        task = replace(task, refusals=(*task.refusals, refused))
+        if attempt + 1 < self._settings.attempts:
+            self._waiting[attempt + 1].append(task)
+        else:
+            self.tally.refused += 1
+            self._keep(task, None)
+
+    def _failed(self, task: _Task, draft: Draft) -> None:
+        """Ask for the same draft again: a fault is no draft, and what is written may not depend on it."""
+        attempt = draft.request.attempt
+        self.tally.faults[draft.fault] += 1
+        task = replace(task, refusals=(*task.refusals, Refusal(attempt, "", FAULT, draft.fault)))
+        if task.faults < self._settings.attempts:
+            self._waiting[attempt].append(task)
+        else:
+            self.tally.unwritten += 1
+            self._store.leave_unwritten(task.key, draft.fault)
+
+    def _keep(self, task: _Task, judged: Judged | None) -> None:
+        self._store.add(
+            StoredRationale(
+                key=task.key,
+                context=task.context,
+                sentences=() if judged is None else judged.parts,
+                refusals=task.refusals,
+                writer=self._identity,
+                seed=self._settings.seed,
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                software_version=version("kdistill"),
+            )
+        )
+        if self._report is not None:
+            self._report(self.tally)
+
+    def _refuse_silence(self, asked: int, faults: Sequence[str]) -> None:
+        """Stop where a whole chunk came to nothing: all the others would too, after as long a wait."""
+        silent = len(faults) == asked
+        if silent and (asked == self._settings.chunk or not self.tally.written):
+            raise RationaleWritingError(
+                f"None of {asked} requests to {self._identity.model_name} was answered: {faults[-1]}",
+                "See that it runs; the same command goes on where it was.",
+            )
+
+
+def _refusal(draft: Draft, judged: Judged) -> Refusal:
+    failed = [verdict for verdict in judged.verdicts if not verdict.passed]
+    first, others = failed[0], failed[1:]
+    reasons = (first.reason, *(f"{verdict.check}: {verdict.reason}" for verdict in others))
+    return Refusal(draft.request.attempt, draft.text, first.check, "; ".join(reasons))

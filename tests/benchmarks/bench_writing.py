@@ -22,7 +22,8 @@ from kdistill_core.resources import resource
 from kdistill_core.teacher.drafts import Request
 from kdistill_core.teacher.knowledge import load_knowledge
 from kdistill_core.teacher.model import TeacherModel
-from kdistill_core.teacher.prompts import load_prompt, messages_for
+from kdistill_core.teacher.prompter import Prompter
+from kdistill_core.teacher.prompts import load_prompt
 from kdistill_core.teacher.transformers_writer import DecodingSettings, TransformersWriter
 from kdistill_core.teacher.tuning.examples import drawn_rationales
 
@@ -34,7 +35,7 @@ def main() -> None:
     """Print both rates of each round and the median of their ratios."""
     model = TeacherModel.load(sys.argv[1] if len(sys.argv) > 1 else resource("models/teacher-demo"))
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 64
-    requests = [Request(context, 0, 0) for context, _ in drawn_rationales(load_knowledge(), count, seed=7)]
+    requests = [Request(context, 0, 0) for context, _, _ in drawn_rationales(load_knowledge(), count, seed=7)]
     print(f"{model.name}, {count} contexts, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
     ratios = []
     for number in range(ROUNDS):
@@ -58,7 +59,7 @@ def _one_at_a_time(model: TeacherModel, requests: Sequence[Request]) -> float:
     texts = []
     start = time.perf_counter()
     for request in requests:
-        prompt = model.prompt(messages_for(load_prompt(), request.context))
+        prompt = model.prompt(Prompter(load_prompt()).messages(request))
         inputs = model.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
         with torch.inference_mode():
             written = model.model.generate(

@@ -16,7 +16,8 @@ import pytest
 from kdistill_core.conditions import FINDING_CONDITIONS, State
 from kdistill_core.teacher.context import RationaleContext
 from kdistill_core.teacher.drafts import Request
-from kdistill_core.teacher.prompts import load_prompt, messages_for
+from kdistill_core.teacher.prompter import Prompter
+from kdistill_core.teacher.prompts import load_prompt
 from kdistill_core.teacher.server_request import ServerSettings
 from kdistill_core.teacher.server_writer import open_server_writer
 
@@ -79,7 +80,7 @@ def test_a_real_server_writes_each_request_as_the_model_itself_does(served: str,
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
     model = AutoModelForCausalLM.from_pretrained(tiny_folder)
     for draft in drafts[:3]:
-        turns = [{"role": turn.role, "content": turn.content} for turn in messages_for(PROMPT, draft.request.context)]
+        turns = [{"role": turn.role, "content": turn.content} for turn in Prompter(PROMPT).messages(draft.request)]
         inputs = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt", return_dict=True)
         with torch.inference_mode():
             written = model.generate(**inputs, do_sample=False, max_new_tokens=12, pad_token_id=0)

@@ -14,7 +14,8 @@ from kdistill_core.teacher.decoding import DrawsByRow
 from kdistill_core.teacher.drafts import Request
 from kdistill_core.teacher.model import TeacherModel
 from kdistill_core.teacher.parts import parts_for, read_parts
-from kdistill_core.teacher.prompts import load_prompt, messages_for
+from kdistill_core.teacher.prompter import Prompter
+from kdistill_core.teacher.prompts import load_prompt
 from kdistill_core.teacher.transformers_writer import DecodingSettings, TransformersWriter
 
 CONTEXTS = (
@@ -63,7 +64,7 @@ def test_greedy_decoding_is_what_the_model_alone_would_write(model: TeacherModel
     # The first letter behind the forced label, by the model's own forward pass.
     writer = TransformersWriter(model, load_prompt(), DecodingSettings(temperature=0.0, part_tokens=1))
     (draft,) = writer.write(_requests()[1:2])
-    prompt = model.prompt(messages_for(load_prompt(), CONTEXTS[1])) + "Finding:"
+    prompt = model.prompt(Prompter(load_prompt()).messages(_requests()[1])) + "Finding:"
     tokens = model.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
     with torch.inference_mode():
         logits = model.model(input_ids=tokens).logits[0, -1].tolist()

@@ -1,14 +1,15 @@
 """Examples of rationales, grounded in the knowledge base, from which a teacher learns to write its own.
 
-A context is drawn (condition, state, side, severity, what else is present, sometimes a report's sentence) and
-answered with statements of the knowledge base: one sign that fits the severity with its argument, one counter-argument,
-one thing that settles the question. An argument is told from cause to effect or from effect to cause. The sentences of
-reports are the phantom's own; no patient's report is needed.
+A context is drawn (condition, state, side, severity, what else is present, sometimes a report's sentence), and notes of
+the knowledge base for it: one sign that fits the severity with its argument, one counter-argument, one thing that
+settles the question. The answer says them, the argument from cause to effect or from effect to cause. A prompt with notes shows
+them; one without asks for them from memory. The sentences of reports are the phantom's own; no patient's report is
+needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from kdistill_core.records import Report, SentenceRole, Severity
 from kdistill_core.teacher.context import RationaleContext, contexts_of
 from kdistill_core.teacher.gate import judge_draft
 from kdistill_core.teacher.knowledge import Knowledge, KnowledgeBase, load_knowledge
-from kdistill_core.teacher.parts import Part, labeled, parts_for
-from kdistill_core.teacher.prompts import RationalePrompt, load_prompt, messages_for, prompt_text
+from kdistill_core.teacher.parts import Part, labeled
+from kdistill_core.teacher.prompts import RationalePrompt, load_prompt, messages_for, notes_for, prompt_text
 from kdistill_core.teacher.tuning.blocks import Example
 
 # How often an example is of each state, has each further fact, and tells its argument backwards.
@@ -49,23 +50,26 @@ def rationale_examples(
     """
     knowledge, prompt = knowledge or load_knowledge(), prompt or load_prompt()
     found = []
-    for context, answer in drawn_rationales(knowledge, count, seed):
-        asked = prompt_text(tokenizer, messages_for(prompt, context))
+    for context, notes, answer in drawn_rationales(knowledge, count, seed):
+        asked = prompt_text(tokenizer, messages_for(prompt, context, notes if prompt.noted else ()))
         ids = tokenizer([asked, answer], add_special_tokens=False)["input_ids"]
         found.append(Example(tuple(ids[0]), (*ids[1], tokenizer.eos_token_id)))
     return found
 
 
-def drawn_rationales(knowledge: KnowledgeBase, count: int, seed: int) -> Iterator[tuple[RationaleContext, str]]:
-    """Yield contexts with a rationale each, in labeled lines; every one passes the gate."""
+def drawn_rationales(
+    knowledge: KnowledgeBase, count: int, seed: int
+) -> Iterator[tuple[RationaleContext, tuple[Part, ...], str]]:
+    """Yield contexts, their notes and a rationale from these in labeled lines; every one passes the gate."""
     rng = np.random.default_rng(seed)
     made = 0
     while made < count:
         context = _context(CONDITIONS[made % len(CONDITIONS)], knowledge, rng)
-        text = labeled(_rationale(context, knowledge[context.condition], rng))
+        notes = notes_for(context, knowledge, int(rng.integers(2**32)))
+        text = labeled(_rationale(context, notes, knowledge[context.condition], rng))
         if judge_draft(text, context, knowledge).accepted:
             made += 1
-            yield context, text
+            yield context, notes, text
 
 
 def _context(condition: Condition, knowledge: KnowledgeBase, rng: np.random.Generator) -> RationaleContext:
@@ -116,18 +120,18 @@ def _phrases(condition: Condition, state: State) -> list[Phrase]:
     return UNCERTAIN.get(condition, []) if state is State.UNCERTAIN else NEGATIVE
 
 
-def _rationale(context: RationaleContext, known: Knowledge, rng: np.random.Generator) -> list[Part]:
-    signs = [sign for sign in known.signs if sign.fits(context.severity)]
-    sign = signs[rng.integers(len(signs))]
-    said = {
-        SentenceRole.ASSERTION: known.assertion(context.state, context.side, context.severity),
-        SentenceRole.DEFINITION: known.definition.text,
-        SentenceRole.SIGN: sign.text,
-        SentenceRole.ARGUMENT: _backwards(sign.argument) if rng.random() < _BACKWARDS else sign.argument,
-        SentenceRole.AGAINST: known.against[rng.integers(len(known.against))].text,
-        SentenceRole.SETTLES: known.settles[rng.integers(len(known.settles))].text,
-    }
-    return [Part(role, said[role]) for role in parts_for(context.state)]
+def _rationale(
+    context: RationaleContext, notes: Sequence[Part], known: Knowledge, rng: np.random.Generator
+) -> list[Part]:
+    assertion = Part(SentenceRole.ASSERTION, known.assertion(context.state, context.side, context.severity))
+    turned = rng.random() < _BACKWARDS
+    return [
+        assertion,
+        *(
+            Part(note.role, _backwards(note.text)) if turned and note.role is SentenceRole.ARGUMENT else note
+            for note in notes
+        ),
+    ]
 
 
 def _backwards(argument: str) -> str:

@@ -98,7 +98,7 @@ def fine_tune(
             f"The blocks have {' and '.join(map(str, lengths))} tokens; they have to be of one length.",
             "Pack the corpus with the length of the training's configuration.",
         )
-    blocks = ConcatDataset(filled)
+    blocks: ConcatDataset[Block] = ConcatDataset(filled)
     trainer = Trainer(
         model=model,
         args=_arguments(settings, lengths[0], out, evaluate=held_out is not None),

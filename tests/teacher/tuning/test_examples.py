@@ -22,10 +22,10 @@ def knowledge() -> KnowledgeBase:
 
 def test_each_condition_comes_equally_often_and_every_rationale_passes_the_gate(knowledge: KnowledgeBase) -> None:
     drawn = list(drawn_rationales(knowledge, 140, seed=3))
-    assert Counter(context.condition for context, _ in drawn) == dict.fromkeys(CONDITIONS, 10)
-    assert all(judge_draft(text, context, knowledge).accepted for context, text in drawn)
-    assert {State.POSITIVE, State.NEGATIVE, State.UNCERTAIN} == {context.state for context, _ in drawn}
-    assert any(context.sentence for context, _ in drawn)
+    assert Counter(context.condition for context, _, _ in drawn) == dict.fromkeys(CONDITIONS, 10)
+    assert all(judge_draft(text, context, knowledge).accepted for context, _, text in drawn)
+    assert {State.POSITIVE, State.NEGATIVE, State.UNCERTAIN} == {context.state for context, _, _ in drawn}
+    assert any(context.sentence for context, _, _ in drawn)
 
 
 def test_the_same_seed_draws_the_same(knowledge: KnowledgeBase) -> None:
@@ -34,7 +34,7 @@ def test_the_same_seed_draws_the_same(knowledge: KnowledgeBase) -> None:
 
 
 def test_the_sign_fits_the_severity(knowledge: KnowledgeBase) -> None:
-    for context, text in drawn_rationales(knowledge, 200, seed=5):
+    for context, _, text in drawn_rationales(knowledge, 200, seed=5):
         sign = next((part.text for part in read_parts(text) if part.role is SentenceRole.SIGN), None)
         if sign is not None and context.severity is not None:
             known = next(each for each in knowledge[context.condition].signs if each.text == sign)
