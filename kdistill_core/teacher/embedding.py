@@ -83,7 +83,7 @@ class TeacherEmbedder:
     """
 
     def __init__(self, model: TeacherModel | None = None, stored: StoredEmbeddings | None = None) -> None:
-        """``model``: by default SmolLM2, as the stored embeddings were made with; ``stored``: by default the bundled.
+        """``model``: by default the bundled teacher, as the stored embeddings were made with; ``stored``: by default the bundled.
 
         Raises LibraryError where the stored embeddings are missing.
         """
@@ -147,10 +147,9 @@ def embed_rationale(embedder: Embedder, rationale: Rationale) -> NDArray[np.floa
 
 def _default_model() -> TeacherModel:
     # Loaded here, so that reading stored embeddings needs neither torch nor transformers.
-    from kdistill_core.teacher.model import TeacherModel
-    from kdistill_core.teacher.smollm2 import smollm2_folder
+    from kdistill_core.teacher.model import BUNDLED_TEACHER, TeacherModel
 
-    return TeacherModel.load(smollm2_folder())
+    return TeacherModel.load(resource(BUNDLED_TEACHER))
 
 
 def _unit(vectors: NDArray[np.float32], center: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -19,6 +19,8 @@ from kdistill_core.teacher.prompts import Message, prompt_text
 from kdistill_core.teacher.smollm2 import NAME as SMOLLM2
 from kdistill_core.teacher.smollm2 import smollm2_folder
 
+# The teacher that came with the program, by its place among the resources.
+BUNDLED_TEACHER = "models/teacher-demo"
 _ADAPTER_CONFIG = "adapter_config.json"
 
 

@@ -21,7 +21,7 @@ import torch
 from kdistill_core.resources import resource
 from kdistill_core.teacher.drafts import Request
 from kdistill_core.teacher.knowledge import load_knowledge
-from kdistill_core.teacher.model import TeacherModel
+from kdistill_core.teacher.model import BUNDLED_TEACHER, TeacherModel
 from kdistill_core.teacher.prompter import Prompter
 from kdistill_core.teacher.prompts import load_prompt
 from kdistill_core.teacher.transformers_writer import DecodingSettings, TransformersWriter
@@ -33,7 +33,7 @@ ALONE = 4  # prompts a round for the slow side
 
 def main() -> None:
     """Print both rates of each round and the median of their ratios."""
-    model = TeacherModel.load(sys.argv[1] if len(sys.argv) > 1 else resource("models/teacher-demo"))
+    model = TeacherModel.load(sys.argv[1] if len(sys.argv) > 1 else resource(BUNDLED_TEACHER))
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 64
     requests = [Request(context, 0, 0) for context, _, _ in drawn_rationales(load_knowledge(), count, seed=7)]
     print(f"{model.name}, {count} contexts, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")

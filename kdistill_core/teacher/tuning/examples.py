@@ -2,9 +2,9 @@
 
 A context is drawn (condition, state, side, severity, what else is present, sometimes a report's sentence), and notes of
 the knowledge base for it: one sign that fits the severity with its argument, one counter-argument, one thing that
-settles the question. The answer says them, the argument from cause to effect or from effect to cause. A prompt with notes shows
-them; one without asks for them from memory. The sentences of reports are the phantom's own; no patient's report is
-needed.
+settles the question. The answer says them, the argument from cause to effect or from effect to cause. A prompt with
+notes shows them; one without asks for them from memory. The sentences of reports are the phantom's own; no patient's
+report is needed.
 """
 
 from __future__ import annotations
