@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -83,8 +83,8 @@ def write_rationales(
     """Store a rationale, or all refusals, for each context of the store's share that has none yet.
 
     contexts: read lazily; one that comes again is passed over. report: called whenever something was stored.
-    Raises RationaleWritingError where nothing answers, and what ``writer`` and ``store`` raise; what was finished
-    before is stored.
+    Raises RationaleWritingError for a writer that leaves drafts out, and what ``writer`` and ``store`` raise; what was
+    finished before is stored.
     """
     run = _Run(writer, judge, store, settings or WritingSettings(), report)
     run.write(contexts)
@@ -149,11 +149,9 @@ class _Run:
         tasks = [waiting.popleft() for _ in range(min(len(waiting), self._settings.chunk))]
         tasks.sort(key=lambda task: len(msgspec.json.encode(task.context)))
         asked = {Request(task.context, attempt, self._settings.seed): task for task in tasks}
-        faults = []
         for draft in self._writer.write(list(asked)):
             task = asked.pop(draft.request)
             if draft.fault:
-                faults.append(draft.fault)
                 self._failed(task, draft)
             else:
                 self._written(task, draft)
@@ -162,7 +160,6 @@ class _Run:
                 f"The writer {self._identity.model_name} left out {len(asked)} of {len(tasks)} drafts.",
                 "Run the same command again; it goes on where it was.",
             )
-        self._refuse_silence(len(tasks), faults)
 
     def _written(self, task: _Task, draft: Draft) -> None:
         attempt, judged = draft.request.attempt, self._judge(draft.text, task.context)
@@ -208,15 +205,6 @@ class _Run:
         )
         if self._report is not None:
             self._report(self.tally)
-
-    def _refuse_silence(self, asked: int, faults: Sequence[str]) -> None:
-        """Stop where a whole chunk came to nothing: all the others would too, after as long a wait."""
-        silent = len(faults) == asked
-        if silent and (asked == self._settings.chunk or not self.tally.written):
-            raise RationaleWritingError(
-                f"None of {asked} requests to {self._identity.model_name} was answered: {faults[-1]}",
-                "See that it runs; the same command goes on where it was.",
-            )
 
 
 def _refusal(draft: Draft, judged: Judged) -> Refusal:
