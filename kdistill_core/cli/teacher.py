@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from kdistill_core.cli import teacher_evaluate, teacher_library, teacher_review
+from kdistill_core.cli import teacher_evaluate, teacher_library, teacher_review, teacher_write
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,3 +17,4 @@ def teacher() -> None:
 app.command("evaluate")(teacher_evaluate.evaluate)
 app.command("library")(teacher_library.library)
 app.command("review")(teacher_review.review)
+app.command("write")(teacher_write.write)
