@@ -30,8 +30,8 @@ def protocol_of(materials: Materials, settings: QualitySettings, knowledge: Know
         )
     protocol["Intervals"] = (
         f"95 %, {settings.resamples} bootstrap resamples of documents, questions or contexts, the same ones for every "
-        "teacher; distinct-1, distinct-2 and distinct sentences by the jackknife over contexts. Of a share that is 0 or 1 "
-        "a bootstrap shows no width: up to about 3 / n of the cases may be otherwise."
+        "teacher; distinct-1, distinct-2 and distinct sentences by the jackknife over contexts. Of a share that is 0 "
+        "or 1 a bootstrap shows no width: up to about 3 / n of the cases may be otherwise."
     )
     return protocol
 
