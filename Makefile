@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.packages-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint benchmark schema cases labeler outcomes pictures clean distclean
+.PHONY: help setup system-packages demo test lint benchmark schema cases labeler outcomes pictures teacher teacher-quality library clean distclean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,24 @@ lint: setup ## Run ruff, mypy and the import layers only
 benchmark: setup ## Measure speed; prints its figures
 	@for script in tests/benchmarks/bench_*.py; do \
 	  echo "== $$script"; QT_QPA_PLATFORM=offscreen $(BIN)/python "$$script" || exit 1; done
+
+teacher: setup ## Train the shipped teacher on ../shared/data (half an hour on two free cores)
+	$(BIN)/python -c "from kdistill_core.teacher.smollm2 import smollm2_folder; smollm2_folder()"
+	$(BIN)/kdistill corpus build training/configs/corpus-literature.yaml --out runs/corpus-literature --workers 2
+	$(BIN)/python -m training.teacher --config training/configs/teacher-demo.yaml
+
+teacher-quality: setup ## Measure the shipped teacher beside its base and write its card
+	$(BIN)/python tools/general_text.py runs/general.jsonl
+	$(BIN)/kdistill teacher evaluate resources/models/teacher-demo --against smollm2 --out runs/teacher-quality \
+	  --literature runs/corpus-literature --general runs/general.jsonl \
+	  --pubmedqa ../shared/data/literature/pubmedqa_ori_pqal.json \
+	  --log runs/teacher-demo/literature --log runs/teacher-demo/rationales
+	$(BIN)/python -m training.teacher_card resources/models/teacher-demo --config training/configs/teacher-demo.yaml \
+	  --corpus runs/corpus-literature --quality runs/teacher-quality/teachers.json
+
+library: setup ## Let the shipped teacher write the rationale library into resources/rationales/
+	$(BIN)/kdistill teacher library runs/library --write resources/models/teacher-demo --seeds 3 \
+	  --embed resources/models/teacher-demo --out resources/rationales
 
 schema: setup ## Write the JSON Schemas of the records to docs/schema/
 	$(BIN)/kdistill schema --out docs/schema

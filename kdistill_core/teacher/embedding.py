@@ -83,7 +83,7 @@ class TeacherEmbedder:
     """
 
     def __init__(self, model: TeacherModel | None = None, stored: StoredEmbeddings | None = None) -> None:
-        """``model``: by default the bundled teacher, as the stored embeddings were made with; ``stored``: by default the bundled.
+        """``model``, ``stored``: by default the bundled ones, of which the second were made with the first.
 
         Raises LibraryError where the stored embeddings are missing.
         """

@@ -75,13 +75,14 @@ def notes_for(context: RationaleContext, knowledge: KnowledgeBase, draw: int) ->
     signs = [sign for sign in known.signs if sign.fits(context.severity)]
     sign = signs[rng.integers(len(signs))]
     said = {
+        SentenceRole.ASSERTION: known.assertion(context.state, context.side, context.severity),
         SentenceRole.DEFINITION: known.definition.text,
         SentenceRole.SIGN: sign.text,
         SentenceRole.ARGUMENT: sign.argument,
         SentenceRole.AGAINST: known.against[rng.integers(len(known.against))].text,
         SentenceRole.SETTLES: known.settles[rng.integers(len(known.settles))].text,
     }
-    return tuple(Part(role, said[role]) for role in parts_for(context.state) if role in said)
+    return tuple(Part(role, said[role]) for role in parts_for(context.state))
 
 
 def messages_for(prompt: RationalePrompt, context: RationaleContext, notes: Sequence[Part] = ()) -> tuple[Message, ...]:

@@ -20,7 +20,7 @@ from kdistill_core.phantom.phrases import NEGATIVE, POSITIVE, UNCERTAIN, Phrase
 from kdistill_core.records import Report, SentenceRole, Severity
 from kdistill_core.teacher.context import RationaleContext, contexts_of
 from kdistill_core.teacher.gate import judge_draft
-from kdistill_core.teacher.knowledge import Knowledge, KnowledgeBase, load_knowledge
+from kdistill_core.teacher.knowledge import KnowledgeBase, load_knowledge
 from kdistill_core.teacher.parts import Part, labeled
 from kdistill_core.teacher.prompts import RationalePrompt, load_prompt, messages_for, notes_for, prompt_text
 from kdistill_core.teacher.tuning.blocks import Example
@@ -66,7 +66,7 @@ def drawn_rationales(
     while made < count:
         context = _context(CONDITIONS[made % len(CONDITIONS)], knowledge, rng)
         notes = notes_for(context, knowledge, int(rng.integers(2**32)))
-        text = labeled(_rationale(context, notes, knowledge[context.condition], rng))
+        text = labeled(_rationale(notes, rng))
         if judge_draft(text, context, knowledge).accepted:
             made += 1
             yield context, notes, text
@@ -120,17 +120,11 @@ def _phrases(condition: Condition, state: State) -> list[Phrase]:
     return UNCERTAIN.get(condition, []) if state is State.UNCERTAIN else NEGATIVE
 
 
-def _rationale(
-    context: RationaleContext, notes: Sequence[Part], known: Knowledge, rng: np.random.Generator
-) -> list[Part]:
-    assertion = Part(SentenceRole.ASSERTION, known.assertion(context.state, context.side, context.severity))
+def _rationale(notes: Sequence[Part], rng: np.random.Generator) -> list[Part]:
     turned = rng.random() < _BACKWARDS
     return [
-        assertion,
-        *(
-            Part(note.role, _backwards(note.text)) if turned and note.role is SentenceRole.ARGUMENT else note
-            for note in notes
-        ),
+        Part(note.role, _backwards(note.text)) if turned and note.role is SentenceRole.ARGUMENT else note
+        for note in notes
     ]
 
 
