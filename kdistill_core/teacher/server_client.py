@@ -171,7 +171,7 @@ def _wait(fault: ServerFaultError, attempt: int, backoff: Backoff) -> float:
     """Return seconds to wait: what the server asks, or an exponential back-off; jitter keeps clients apart."""
     if fault.after is not None:
         return fault.after + random.uniform(0, backoff.first_wait)
-    return min(backoff.longest_wait, backoff.first_wait * 2**attempt) * random.uniform(0.5, 1)
+    return float(min(backoff.longest_wait, backoff.first_wait * 2.0**attempt) * random.uniform(0.5, 1))
 
 
 def _seconds(retry_after: str | None) -> float | None:
