@@ -27,7 +27,14 @@ from kdistill_core.teacher.writing import WritingSettings
 
 IDENTITY = WriterIdentity("scripted", "0" * 64, "none", "1" * 64, "drawn")
 UNFIT = "Finding: The patient of Dr. Smith was seen on 3/4/2019."
-COLUMNS = (Condition.CARDIOMEGALY, Condition.EDEMA, Condition.PNEUMONIA, Condition.ATELECTASIS, Condition.FRACTURE)
+COLUMNS = (
+    Condition.CARDIOMEGALY,
+    Condition.EDEMA,
+    Condition.PNEUMONIA,
+    Condition.ATELECTASIS,
+    Condition.PLEURAL_EFFUSION,
+    Condition.FRACTURE,
+)
 
 
 def fitting(knowledge: KnowledgeBase, context: RationaleContext, draw: int = 0) -> str:
@@ -65,7 +72,7 @@ class ScriptedWriter:
 
 
 def write_labels(folder: Path, studies: int) -> Path:
-    """Write a data set of labels: each study has another mixture of five conditions, present, uncertain or unnamed."""
+    """Write a data set of labels: each study has another mixture of six conditions, present, uncertain or unnamed."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["image,study," + ",".join(COLUMNS)]
     for number in range(studies):
