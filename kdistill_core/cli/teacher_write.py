@@ -190,7 +190,7 @@ def _server_writer(
 def _summarize(tally: Tally, studies: Studies, source: str) -> None:
     say(f"{studies.read:,} studies read; {tally.contexts:,} different findings to explain.")
     if studies.silent:
-        say(f"{studies.silent:,} studies have no {source} to read findings from.")
+        say(f"{studies.silent:,} of {studies.read:,} studies have no {source} to read findings from.")
     if tally.first_tries:
         share = tally.first_passes / tally.first_tries
         say(f"{tally.first_passes:,} of {tally.first_tries:,} passed the gate at the first try ({share:.1%}).")
