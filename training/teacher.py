@@ -102,7 +102,7 @@ def train_teacher(
         earlier = folder / MODEL
     if earlier is None:
         raise TeacherTrainingError("The configuration has no stages.", "Name at least one.")
-    if PartialState().is_main_process:
+    if _processes().is_main_process:
         _finish(earlier, out / MODEL, base, lora)
         write_page(out, [stage.name for stage in stages])
         if install is not None:
@@ -163,8 +163,13 @@ class _Progress(TrainerCallback):
             _say(f"step {state.global_step} of {state.max_steps}: {figures}")
 
 
+def _processes() -> PartialState:
+    """Return the processes of this run; without a GPU they talk by gloo, which has to be asked for."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
 def _say(line: str) -> None:
-    if PartialState().is_main_process:
+    if _processes().is_main_process:
         print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 

@@ -144,5 +144,5 @@ def test_the_order_of_the_store_does_not_matter(few: KnowledgeBase) -> None:
 
 
 def test_a_rationale_of_an_unknown_prompt_is_refused(few: KnowledgeBase) -> None:
-    with pytest.raises(LibraryError, match="rationale-v2"):
+    with pytest.raises(LibraryError, match="rationale-v3"):
         make_library([example.stored(CONTEXT, lines(few))], few)

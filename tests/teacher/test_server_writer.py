@@ -20,6 +20,7 @@ from kdistill_core.conditions import Condition, State
 from kdistill_core.teacher import server_client, server_writer
 from kdistill_core.teacher.context import RationaleContext
 from kdistill_core.teacher.drafts import Draft, Request
+from kdistill_core.teacher.errors import KnowledgeError
 from kdistill_core.teacher.prompts import load_prompt
 from kdistill_core.teacher.server_address import read_address
 from kdistill_core.teacher.server_client import Backoff
@@ -444,7 +445,7 @@ def test_closing_early_cancels_what_is_under_way() -> None:
 
 def test_an_error_of_the_input_reaches_the_caller() -> None:
     blank = Request(RationaleContext(Condition.EDEMA, State.BLANK), 0, 0)
-    with serving(Exchange.write) as server, pytest.raises(KeyError):
+    with serving(Exchange.write) as server, pytest.raises(KnowledgeError, match="Edema is blank"):
         list(opened(server).write([*requests(2), blank]))
 
 

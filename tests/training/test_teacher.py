@@ -72,9 +72,9 @@ def test_two_stages_of_whole_models_and_adapters(
 ) -> None:
     config = _config(tmp_path / "run", tiny_folder, corpus, steps=6, evaluate_steps=3)
     # A tokenizer of bytes makes long examples.
-    training = {**config["stages"][0]["training"], "tokens": 2 * 1536, "blocks": 1}
+    training = {**config["stages"][0]["training"], "tokens": 2 * 2048, "blocks": 1}
     config["stages"].append({"name": "rationales", "examples": 4, "training": training})
-    config |= {"lora": lora, "length": 1536, "held_out": str(corpus), "held_out_blocks": 4}
+    config |= {"lora": lora, "length": 2048, "held_out": str(corpus), "held_out_blocks": 4}
     main(["--config", str(_written(config, tmp_path / "config.yaml"))])
     losses = _losses(tmp_path / "run")
     assert losses[-1] < losses[0]

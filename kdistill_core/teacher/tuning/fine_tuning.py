@@ -124,7 +124,7 @@ def steps_of(settings: TrainingSettings, length: int, processes: int = 1) -> int
 def _arguments(settings: TrainingSettings, length: int, out: Path, *, evaluate: bool) -> TrainingArguments:
     from accelerate import PartialState
 
-    steps = steps_of(settings, length, PartialState().num_processes)
+    steps = steps_of(settings, length, PartialState(cpu=not torch.cuda.is_available()).num_processes)
     return TrainingArguments(
         output_dir=str(out / CHECKPOINTS),
         max_steps=steps,
