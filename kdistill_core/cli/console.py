@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from kdistill_core.errors import KDistillError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 
@@ -50,3 +54,19 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     out.print(table)
+
+
+def progress_bar() -> Progress:
+    """Return a bar for standard error that counts steps and vanishes at the end; it is silent where no terminal is."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    )

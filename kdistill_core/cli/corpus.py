@@ -9,9 +9,8 @@ from types import TracebackType
 from typing import Annotated, Self
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from kdistill_core.cli.console import err, result, say
+from kdistill_core.cli.console import err, progress_bar, result, say
 
 # A log of a build that takes a day must still be readable.
 _SECONDS_BETWEEN_LINES = 10
@@ -50,16 +49,7 @@ class _Steps:
     """A bar on a terminal; elsewhere a line now and then."""
 
     def __init__(self) -> None:
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=err,
-            disable=not err.is_terminal,
-            transient=True,
-        )
+        self._bar = progress_bar()
         self._task = self._bar.add_task("Starting", total=None)
         self._said = -math.inf
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-from kdistill_core.cli.console import err, say
+from kdistill_core.cli.console import err, progress_bar, say
 from kdistill_core.engine.messages import Progress as Step
 from kdistill_core.engine.messages import Stage
 
@@ -16,16 +14,7 @@ class Progressing:
     """Counts images and names the stage at hand."""
 
     def __init__(self, total: int) -> None:
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=err,
-            disable=not err.is_terminal,
-            transient=True,
-        )
+        self._bar = progress_bar()
         self._task = self._bar.add_task("Starting", total=total)
         self._stage = ""
 
