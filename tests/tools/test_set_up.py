@@ -27,6 +27,7 @@ class System:
 
     def has(self, name: str, script: str) -> None:
         path = self.folder / name
+        path.unlink(missing_ok=True)  # a link would lead to the command of this machine
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
 

@@ -2,14 +2,16 @@
 
 A context is drawn (condition, state, side, severity, what else is present, sometimes a report's sentence), and notes of
 the knowledge base for it: one sign that fits the severity with its argument, one counter-argument, one thing that
-settles the question. The answer says them, the argument from cause to effect or from effect to cause. A prompt with
-notes shows them; one without asks for them from memory. The sentences of reports are the phantom's own; no patient's
-report is needed.
+settles the question. The answer says them; a prompt with notes shows them, one without asks for them from memory. The
+sentences of reports are the phantom's own; no patient's report is needed.
+
+Arguments keep the order of the notes, from cause to effect. Half of them told from effect to cause ("effect, because
+cause") was tried: a model of 135 M parameters then turns cause and effect round where it should not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy as np
 from kdistill_core.conditions import CONDITIONS, Condition, State
 from kdistill_core.labeling import label_report
 from kdistill_core.phantom.phrases import NEGATIVE, POSITIVE, UNCERTAIN, Phrase
-from kdistill_core.records import Report, SentenceRole, Severity
+from kdistill_core.records import Report, Severity
 from kdistill_core.teacher.context import RationaleContext, contexts_of
 from kdistill_core.teacher.gate import judge_draft
 from kdistill_core.teacher.knowledge import KnowledgeBase, load_knowledge
@@ -25,9 +27,9 @@ from kdistill_core.teacher.parts import Part, labeled
 from kdistill_core.teacher.prompts import RationalePrompt, load_prompt, messages_for, notes_for, prompt_text
 from kdistill_core.teacher.tuning.blocks import Example
 
-# How often an example is of each state, has each further fact, and tells its argument backwards.
+# How often an example is of each state and has each further fact.
 _STATES = {State.POSITIVE: 0.6, State.UNCERTAIN: 0.25, State.NEGATIVE: 0.15}
-_WITH_SENTENCE, _WITH_SIDE, _WITH_SEVERITY, _BACKWARDS = 0.35, 0.75, 0.6, 0.5
+_WITH_SENTENCE, _WITH_SIDE, _WITH_SEVERITY = 0.35, 0.75, 0.6
 _MOST_PRESENT = 3
 _WORDS = {
     "side": ("right", "left", "bilateral"),
@@ -66,7 +68,7 @@ def drawn_rationales(
     while made < count:
         context = _context(CONDITIONS[made % len(CONDITIONS)], knowledge, rng)
         notes = notes_for(context, knowledge, int(rng.integers(2**32)))
-        text = labeled(_rationale(notes, rng))
+        text = labeled(notes)
         if judge_draft(text, context, knowledge).accepted:
             made += 1
             yield context, notes, text
@@ -119,16 +121,3 @@ def _phrases(condition: Condition, state: State) -> list[Phrase]:
         return POSITIVE.get(condition, [])
     return UNCERTAIN.get(condition, []) if state is State.UNCERTAIN else NEGATIVE
 
-
-def _rationale(notes: Sequence[Part], rng: np.random.Generator) -> list[Part]:
-    turned = rng.random() < _BACKWARDS
-    return [
-        Part(note.role, _backwards(note.text)) if turned and note.role is SentenceRole.ARGUMENT else note
-        for note in notes
-    ]
-
-
-def _backwards(argument: str) -> str:
-    """Tell "cause, so effect." as "Effect, because cause."."""
-    cause, so, effect = argument.rstrip(".").rpartition(", so ")
-    return f"{effect[0].upper()}{effect[1:]}, because {cause[0].lower()}{cause[1:]}." if so else argument

@@ -9,10 +9,9 @@ import pytest
 from kdistill_core.conditions import CONDITIONS, State
 from kdistill_core.records import SentenceRole
 from kdistill_core.teacher.gate import judge_draft
-from kdistill_core.teacher.grounding import judge_sentence, passed
 from kdistill_core.teacher.knowledge import KnowledgeBase, load_knowledge
 from kdistill_core.teacher.parts import read_parts
-from kdistill_core.teacher.tuning.examples import _backwards, drawn_rationales
+from kdistill_core.teacher.tuning.examples import drawn_rationales
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +38,3 @@ def test_the_sign_fits_the_severity(knowledge: KnowledgeBase) -> None:
         if sign is not None and context.severity is not None:
             known = next(each for each in knowledge[context.condition].signs if each.text == sign)
             assert not known.severity or context.severity in known.severity
-
-
-def test_an_argument_told_backwards_says_the_same(knowledge: KnowledgeBase) -> None:
-    assert _backwards("Fluid sinks, so a blunted angle argues for fluid.") == (
-        "A blunted angle argues for fluid, because fluid sinks."
-    )
-    for known in knowledge.entries.values():
-        for sign in known.signs:
-            assert passed(judge_sentence(_backwards(sign.argument), sign.argument, SentenceRole.ARGUMENT))
