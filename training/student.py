@@ -33,9 +33,10 @@ from kdistill_core.datasets.cache import PixelCache
 from kdistill_core.distillation.augmentation import Augmentation
 from kdistill_core.distillation.batches import Collator, DistillationDataset
 from kdistill_core.distillation.losses import UncertainPolicy
+from kdistill_core.distillation.objective import ALIGNMENT, Objective
 from kdistill_core.distillation.schedule import Schedule, Stage
 from kdistill_core.distillation.targets import Embed, TeacherTargets, teacher_targets
-from kdistill_core.distillation.trainer import ALIGNMENT, DistillationTrainer, KeepBest, Objective, SaveOnTime
+from kdistill_core.distillation.trainer import DistillationTrainer, KeepBest, SaveOnTime
 from kdistill_core.evaluation.calibration import CalibrationMethod, fit_calibration
 from kdistill_core.evaluation.label_counts import count_labels, write_label_counts
 from kdistill_core.evaluation.stored_calibration import store_calibration
@@ -75,7 +76,7 @@ class TrainerSettings:
     max_minutes: wall clock of the training proper, over all interruptions; stages are shares of it.
     set_shares: how often a training case comes from each set. text_length: longest target in tokens.
     variants: versions of a rationale that take turns. told_share: see
-    :class:`kdistill_core.distillation.trainer.Objective`. uncertain: policy of all conditions.
+    :class:`kdistill_core.distillation.objective.Objective`. uncertain: policy of all conditions.
     """
 
     max_minutes: float = 45.0

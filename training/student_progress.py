@@ -8,7 +8,8 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from typing_extensions import override
 
-from kdistill_core.distillation.trainer import TERMS, DistillationTrainer
+from kdistill_core.distillation.objective import TERMS
+from kdistill_core.distillation.trainer import DistillationTrainer
 
 
 class PrintProgress(TrainerCallback):

@@ -13,9 +13,10 @@ from kdistill_core.conditions import CONDITIONS, State
 from kdistill_core.datasets.cache import PixelCache
 from kdistill_core.distillation.batches import Collator, DistillationDataset
 from kdistill_core.distillation.losses import UncertainPolicy, alignment, classification, generation
+from kdistill_core.distillation.objective import Objective
 from kdistill_core.distillation.schedule import Schedule, Stage
 from kdistill_core.distillation.targets import TeacherTargets
-from kdistill_core.distillation.trainer import DistillationTrainer, KeepBest, Objective, SaveOnTime
+from kdistill_core.distillation.trainer import DistillationTrainer, KeepBest, SaveOnTime
 from kdistill_core.records import Finding, Patient, Study
 from kdistill_core.student.tiny import tiny_student
 
