@@ -92,9 +92,9 @@ class TeacherModel:
             )
         return tuple(found)
 
-    def prompt(self, messages: Sequence[Message], opening: str = "") -> str:
-        """Return the text to continue, the answer's ``opening`` included."""
-        return prompt_text(self.tokenizer, messages) + opening
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """Return the text to continue."""
+        return prompt_text(self.tokenizer, messages)
 
     def mean_hidden_state(self, text: str) -> NDArray[np.float32]:
         """Return the last hidden states of ``text``, averaged over its tokens: float32 [hidden size]."""

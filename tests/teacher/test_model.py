@@ -20,15 +20,15 @@ def model(tiny_folder: Path) -> TeacherModel:
     return TeacherModel.load(tiny_folder)
 
 
-def test_the_chat_template_and_the_opening_make_the_prompt(model: TeacherModel) -> None:
+def test_the_chat_template_makes_the_prompt(model: TeacherModel) -> None:
     messages = [Message("system", "Be brief."), Message("user", "What is edema?")]
-    assert model.prompt(messages, "Edema is") == "<system>Be brief.\n<user>What is edema?\n<assistant>Edema is"
+    assert model.prompt(messages) == "<system>Be brief.\n<user>What is edema?\n<assistant>"
 
 
 def test_a_base_model_gets_a_plain_dialog(tiny_folder: Path) -> None:
     model = TeacherModel.load(tiny_folder)
     model.tokenizer.chat_template = None
-    assert model.prompt([Message("user", "What is edema?")], "Edema is") == "What is edema?\nEdema is"
+    assert model.prompt([Message("user", "What is edema?")]) == "What is edema?\n"
 
 
 def test_the_hash_is_that_of_the_weight_file(model: TeacherModel, tiny_folder: Path) -> None:

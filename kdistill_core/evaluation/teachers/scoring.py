@@ -18,7 +18,7 @@ from kdistill_core.evaluation.teachers.facts import COMPARED_BY_RATIO, DISTINCT_
 from kdistill_core.evaluation.teachers.jackknife import jackknife_interval
 from kdistill_core.evaluation.teachers.learning_curve import LearningCurve
 from kdistill_core.evaluation.teachers.measuring import Materials, QualitySettings, TeacherEvidence
-from kdistill_core.evaluation.teachers.perplexity import perplexity
+from kdistill_core.evaluation.teachers.perplexity import perplexities
 from kdistill_core.evaluation.teachers.protocol import notes_of, protocol_of
 from kdistill_core.evaluation.teachers.pubmedqa import MAJORITY, majority_measures, pubmedqa_measures
 from kdistill_core.evaluation.teachers.result import (
@@ -94,13 +94,16 @@ def _perplexity_scores(evidence: Sequence[TeacherEvidence], kind: str, settings:
     scored: list[Scores] = []
     for number, losses in enumerate(own):
         groups = [document.id for document in losses.documents]
-        measure = perplexity(losses, kind, settings.first_tokens)
+        measures = perplexities(losses, kind, settings.first_tokens)
         # Other tokens are another task: a perplexity over them says nothing beside the first's.
         same = losses.tokens_sha256 == first.tokens_sha256
         if not same:
-            measure = replace(measure, score=replace(measure.score, note=f"{measure.score.note}; other tokens"))
-        reference = [perplexity(first, kind, settings.first_tokens)] if same and number else []
-        scored.append(_compared([measure], reference, _numbered(groups), settings))
+            measures = tuple(
+                replace(measure, score=replace(measure.score, note=f"{measure.score.note}; other tokens"))
+                for measure in measures
+            )
+        reference = perplexities(first, kind, settings.first_tokens) if same and number else ()
+        scored.append(_compared(measures, reference, _numbered(groups), settings))
     return scored
 
 

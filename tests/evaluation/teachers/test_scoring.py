@@ -26,7 +26,7 @@ def losses(scale, tokens_sha256="same"):
     """Documents that are hard to different degrees; ``scale`` multiplies every loss."""
     rng = np.random.default_rng(0)
     documents = tuple(
-        DocumentLoss("same id", tokens, scale * tokens * float(rng.uniform(2, 4))) for tokens in [50] * 30
+        DocumentLoss("same id", tokens, scale * tokens * float(rng.uniform(2, 4)), 0, 0.0) for tokens in [50] * 30
     )
     return PerplexityEvidence(documents, tokens_sha256, 0)
 
