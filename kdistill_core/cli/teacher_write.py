@@ -170,7 +170,7 @@ def _server_writer(
     request_seconds: float,
     allow_remote_reports: bool,
 ) -> Writer:
-    from kdistill_core.teacher.server_writer import open_server_writer
+    from kdistill_core.teacher.server.writer import open_server_writer
 
     if len(urls) > processes.share.of:
         raise typer.BadParameter(

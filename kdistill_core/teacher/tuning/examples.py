@@ -120,4 +120,3 @@ def _phrases(condition: Condition, state: State) -> list[Phrase]:
     if state is State.POSITIVE:
         return POSITIVE.get(condition, [])
     return UNCERTAIN.get(condition, []) if state is State.UNCERTAIN else NEGATIVE
-

@@ -17,16 +17,17 @@ from typing import Any
 import pytest
 
 from kdistill_core.conditions import Condition, State
-from kdistill_core.teacher import server_client, server_writer
 from kdistill_core.teacher.context import RationaleContext
 from kdistill_core.teacher.drafts import Draft, Request
 from kdistill_core.teacher.errors import KnowledgeError
 from kdistill_core.teacher.prompts import load_prompt
-from kdistill_core.teacher.server_address import read_address
-from kdistill_core.teacher.server_client import Backoff
-from kdistill_core.teacher.server_faults import TeacherServerError
-from kdistill_core.teacher.server_request import ServerSettings
-from kdistill_core.teacher.server_writer import AHEAD, KEY_VARIABLE, STOP_AFTER, ServerWriter, open_server_writer
+from kdistill_core.teacher.server import client as server_client
+from kdistill_core.teacher.server import writer as server_writer
+from kdistill_core.teacher.server.address import read_address
+from kdistill_core.teacher.server.client import Backoff
+from kdistill_core.teacher.server.faults import TeacherServerError
+from kdistill_core.teacher.server.request import ServerSettings
+from kdistill_core.teacher.server.writer import AHEAD, KEY_VARIABLE, STOP_AFTER, ServerWriter, open_server_writer
 
 PROMPT = load_prompt()
 QUICK = Backoff(retries=2, first_wait=0.01, longest_wait=2)
@@ -519,7 +520,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
 
 def elsewhere(server: Server, monkeypatch: pytest.MonkeyPatch, **more: Any) -> ServerWriter:
     """Return a writer for ``server`` that takes it for another computer's."""
-    monkeypatch.setattr("kdistill_core.teacher.server_address.ServerAddress.is_here", False)
+    monkeypatch.setattr("kdistill_core.teacher.server.address.ServerAddress.is_here", False)
     return opened(server, **more)
 
 

@@ -15,12 +15,12 @@ import msgspec
 from kdistill_core.teacher.drafts import Draft, Request, WriterIdentity
 from kdistill_core.teacher.prompter import Prompter
 from kdistill_core.teacher.prompts import RationalePrompt
-from kdistill_core.teacher.server_address import ServerAddress, read_address, refuse_exposure
-from kdistill_core.teacher.server_answer import ModelCard
-from kdistill_core.teacher.server_client import Backoff, ServerClient
-from kdistill_core.teacher.server_faults import ServerFaultError, TeacherServerError
-from kdistill_core.teacher.server_loop import Job, finished
-from kdistill_core.teacher.server_request import ServerSettings, answer_pattern, completion_request
+from kdistill_core.teacher.server.address import ServerAddress, read_address, refuse_exposure
+from kdistill_core.teacher.server.answer import ModelCard
+from kdistill_core.teacher.server.client import Backoff, ServerClient
+from kdistill_core.teacher.server.faults import ServerFaultError, TeacherServerError
+from kdistill_core.teacher.server.loop import Job, finished
+from kdistill_core.teacher.server.request import ServerSettings, answer_pattern, completion_request
 
 KEY_VARIABLE = "KDISTILL_SERVER_KEY"
 CONCURRENCY = 16

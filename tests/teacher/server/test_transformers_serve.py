@@ -18,8 +18,8 @@ from kdistill_core.teacher.context import RationaleContext
 from kdistill_core.teacher.drafts import Request
 from kdistill_core.teacher.prompter import Prompter
 from kdistill_core.teacher.prompts import load_prompt
-from kdistill_core.teacher.server_request import ServerSettings
-from kdistill_core.teacher.server_writer import open_server_writer
+from kdistill_core.teacher.server.request import ServerSettings
+from kdistill_core.teacher.server.writer import open_server_writer
 
 # Seconds until a server that does not answer has failed; on an idle core it takes ten.
 START = 240

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from kdistill_core.teacher.server_address import ServerAddress
-from kdistill_core.teacher.server_answer import Completion, ModelCard, read_completion, read_models
-from kdistill_core.teacher.server_faults import ServerFaultError, TeacherServerError
+from kdistill_core.teacher.server.address import ServerAddress
+from kdistill_core.teacher.server.answer import Completion, ModelCard, read_completion, read_models
+from kdistill_core.teacher.server.faults import ServerFaultError, TeacherServerError
 
 INSTALL = "pip install 'kdistill[server]'"
 # Bytes: a rationale with all that servers add has some 4 kB.

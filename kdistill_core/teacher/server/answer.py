@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kdistill_core.teacher.server_faults import ServerFaultError
+from kdistill_core.teacher.server.faults import ServerFaultError
 
 # Characters: some ten times the longest rationale; what is longer is no rationale.
 LONGEST_TEXT = 20_000

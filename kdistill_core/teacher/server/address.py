@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from kdistill_core.teacher.server_faults import TeacherServerError
+from kdistill_core.teacher.server.faults import TeacherServerError
 
 # Plain names and numbers only, so that no two parsers of addresses can disagree about whose host it is.
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
