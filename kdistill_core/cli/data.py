@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdistill_core.cli.console import REFUSED, err, say, show_table
+from kdistill_core.cli.options import KindOption, LabelsOption
 
 if TYPE_CHECKING:
     from kdistill_core.datasets import DataSet
@@ -28,12 +29,8 @@ def list_data_sets() -> None:
 @app.command("check")
 def check(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that the data set was unpacked to.")],
-    kind: Annotated[
-        str, typer.Option("--kind", metavar="NAME", help="What it is, where the folder alone does not say.")
-    ] = "",
-    labels: Annotated[
-        str, typer.Option("--labels", metavar="SET", help="Which labels count, such as negbio for MIMIC-CXR.")
-    ] = "",
+    kind: KindOption = "",
+    labels: LabelsOption = "",
     filters: Annotated[
         list[str] | None,
         typer.Option(

@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdistill_core.cli.console import REFUSED, out, result, say
-from kdistill_core.cli.explain import (
-    DEFAULT_DEVICE,
-    Choices,
-    DeviceOption,
-    ModelOption,
-    SeedOption,
-    TeacherOption,
-    explain_one,
-)
+from kdistill_core.cli.explain import Choices, explain_one
+from kdistill_core.cli.options import DEFAULT_DEVICE, DeviceOption, ModelOption, SeedOption, TeacherOption
 from kdistill_core.cli.outcomes import Outcome
 
 if TYPE_CHECKING:

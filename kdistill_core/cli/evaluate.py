@@ -18,9 +18,18 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from kdistill_core.cli.console import err, one_line, result, say, show_table
-from kdistill_core.cli.explain import DEFAULT_DEVICE, DeviceOption
 from kdistill_core.cli.label import LabelerChoice
 from kdistill_core.cli.models import folder_of
+from kdistill_core.cli.options import (
+    DEFAULT_DEVICE,
+    DEFAULT_PRECISION,
+    DeviceOption,
+    KindOption,
+    LabelsOption,
+    PrecisionOption,
+    SeedOption,
+    SplitOption,
+)
 
 if TYPE_CHECKING:
     from kdistill_core.datasets.contract import DataSet
@@ -71,13 +80,9 @@ def evaluate(
     ],
     data: Annotated[Path, typer.Argument(metavar="DATASET", help="The folder of the data set.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")],
-    split: Annotated[str, typer.Option("--split", help="train, validation, test, or all of them.")] = "test",
-    kind: Annotated[
-        str, typer.Option("--kind", metavar="NAME", help="Kind of data set, where the folder alone does not tell.")
-    ] = "",
-    labels: Annotated[
-        str, typer.Option("--labels", metavar="NAME", help="Label set, where the data set has several.")
-    ] = "",
+    split: SplitOption = "test",
+    kind: KindOption = "",
+    labels: LabelsOption = "",
     section: Annotated[
         SectionChoice | None,
         typer.Option(
@@ -110,11 +115,9 @@ def evaluate(
         int | None, typer.Option("--limit", min=1, help="Score the first so many cases only; the result says so.")
     ] = None,
     resamples: Annotated[int, typer.Option("--resamples", min=100, help="Resamples of the bootstrap.")] = 2000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
+    seed: SeedOption = 0,
     device: DeviceOption = DEFAULT_DEVICE,
-    precision: Annotated[
-        str, typer.Option("--precision", help="float32, bfloat16, float16, or auto for the device's own.")
-    ] = "float32",
+    precision: PrecisionOption = DEFAULT_PRECISION,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at once.")] = 32,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score a table that lacks cases; the result says how many.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdistill_core.cli.console import DONE, REFUSED, one_line, say, show_table
+from kdistill_core.cli.options import DEFAULT_DEVICE, DeviceOption, ModelOption, SeedOption, TeacherOption
 from kdistill_core.cli.outcomes import HEADER, ImageOutcome, Outcome, counts, write_outcomes
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kdistill_core.records import Explanation, ImageSource, SaliencyMap, SaliencyTarget
 
 
-DEFAULT_DEVICE = "auto"
 UNEXPECTED = "An unexpected fault of the program"
 
 
@@ -39,31 +38,6 @@ class Choices:
     debug: bool = False
 
 
-def _known_device(name: str) -> str:
-    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name) is None:
-        raise typer.BadParameter(f"{name!r} is none of auto, cpu, cuda, cuda:N, mps.")
-    return name
-
-
-ModelOption = Annotated[
-    Path | None, typer.Option("--model", metavar="DIR", help="Folder of the student model, where not the bundled one.")
-]
-TeacherOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--teacher", metavar="DIR", help="Folder of a rationale library (library.json), where not the bundled one."
-    ),
-]
-DeviceOption = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        metavar="NAME",
-        callback=_known_device,
-        help="Where the models compute: auto, cpu, cuda, cuda:N, mps.",
-    ),
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything that is drawn.")]
 MethodOption = Annotated[
     str, typer.Option("--method", metavar="NAME", help="Saliency method of the overlays, where not the default one.")
 ]

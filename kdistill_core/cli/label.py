@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from kdistill_core.cli.console import err, result, say
-from kdistill_core.cli.explain import DEFAULT_DEVICE, DeviceOption
+from kdistill_core.cli.options import DEFAULT_DEVICE, DeviceOption
 
 if TYPE_CHECKING:
     from kdistill_core.labeling.label_runs import LabeledReport

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kdistill_core.cli.console import err, result, say, show_table
-from kdistill_core.cli.explain import DEFAULT_DEVICE, DeviceOption
+from kdistill_core.cli.options import DEFAULT_DEVICE, DEFAULT_PRECISION, DeviceOption, PrecisionOption, SeedOption
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -53,11 +53,9 @@ def evaluate(
         typer.Option("--log", metavar="FILE", help="A training's trainer_state.json or log.json, to be drawn."),
     ] = None,
     resamples: Annotated[int, typer.Option("--resamples", min=100, help="Resamples of the bootstrap.")] = 2000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
+    seed: SeedOption = 0,
     device: DeviceOption = DEFAULT_DEVICE,
-    precision: Annotated[
-        str, typer.Option("--precision", help="float32, bfloat16, float16, or auto for the device's own.")
-    ] = "float32",
+    precision: PrecisionOption = DEFAULT_PRECISION,
     batch_tokens: Annotated[int, typer.Option("--batch-tokens", min=1, help="Tokens computed at once.")] = 1024,
 ) -> None:
     """Measure teachers: perplexity, PubMedQA, gate pass rate, signs named and wrong, distinctness; with intervals.

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from kdistill_core.cli.console import REFUSED, err, result, say, show_table
-from kdistill_core.cli.explain import DEFAULT_DEVICE, DeviceOption
+from kdistill_core.cli.options import (
+    DEFAULT_DEVICE,
+    DEFAULT_PRECISION,
+    DeviceOption,
+    KindOption,
+    LabelsOption,
+    PrecisionOption,
+    SeedOption,
+    SplitOption,
+)
 
 if TYPE_CHECKING:
     from kdistill_core.teacher.data_set_writing import Studies
@@ -71,24 +80,18 @@ def write(
         list[StateChoice] | None,
         typer.Option("--states", help="Explain findings in this state; may be repeated. Positive and uncertain ones."),
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="train, validation, test, or all of them.")] = "",
+    split: SplitOption = "",
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="The first so many studies only.")] = None,
-    kind: Annotated[
-        str, typer.Option("--kind", metavar="NAME", help="Kind of data set, where the folder alone does not tell.")
-    ] = "",
-    labels: Annotated[
-        str, typer.Option("--labels", metavar="NAME", help="Label set, where the data set has several.")
-    ] = "",
+    kind: KindOption = "",
+    labels: LabelsOption = "",
     prompt: Annotated[
         Path | None, typer.Option("--prompt", metavar="FILE", help="Prompt file; by default the bundled one.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
+    seed: SeedOption = 0,
     attempts: Annotated[int, typer.Option("--attempts", min=1, help="Drafts a rationale gets at the gate.")] = 4,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Rationales that a model here writes at once.")] = 32,
     device: DeviceOption = DEFAULT_DEVICE,
-    precision: Annotated[
-        str, typer.Option("--precision", help="float32, bfloat16, float16, or auto for the device's own.")
-    ] = "float32",
+    precision: PrecisionOption = DEFAULT_PRECISION,
 ) -> None:
     """Let a language model write the rationale of every finding of a data set, through the gate, into a store.
 
