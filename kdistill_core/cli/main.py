@@ -13,7 +13,20 @@ import typer
 from typer.core import TyperGroup
 
 import kdistill_core
-from kdistill_core.cli import corpus, data, demo, doctor, evaluate, explain, label, models, phantom, schema, teacher
+from kdistill_core.cli import (
+    corpus,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    label,
+    models,
+    phantom,
+    schema,
+    student,
+    teacher,
+)
 from kdistill_core.cli.console import REFUSED, report_problem, result
 from kdistill_core.errors import KDistillError
 
@@ -54,6 +67,7 @@ app.add_typer(corpus.app, name="corpus")
 app.add_typer(data.app, name="data")
 app.add_typer(phantom.app, name="phantom")
 app.add_typer(models.app, name="models")
+app.add_typer(student.app, name="student")
 app.add_typer(teacher.app, name="teacher")
 app.command("doctor")(doctor.doctor)
 app.command("schema")(schema.schema)

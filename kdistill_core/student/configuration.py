@@ -9,6 +9,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 from kdistill_core.conditions import CONDITIONS
+from kdistill_core.student.errors import StudentError
 
 
 @strict
@@ -31,6 +32,12 @@ class StudentConfig(PreTrainedConfig):
         :mod:`kdistill_core.evaluation.stored_calibration`.
     thresholds: per condition, the calibrated probability from which on it counts as present.
     state_sharpness: slope at the threshold of the soft decision that the language model is told; see ``StudentModel``.
+    views: how many kinds of view a study may have; see :mod:`kdistill_core.student.views`. 1 has no view embedding.
+    condition_alignment: whether there is an explanation embedding per condition.
+    concepts: names of the extra binary targets, in order; empty for none.
+    channel_scale, channel_shift: the backbone gets ``scale * pixel + shift`` of each of its channels, for backbones
+        that were trained on other pixels than the processor's; None for 1 and 0.
+    lora: adapter of the language model; see :mod:`kdistill_core.student.adapters`. None without one.
     """
 
     model_type: ClassVar[str] = "kdistill_student"
@@ -66,6 +73,12 @@ class StudentConfig(PreTrainedConfig):
     calibration_cases: list[int] | tuple[int, ...] | None = None
     thresholds: list[float] | tuple[float, ...] | None = None
     state_sharpness: float = 4.0
+    views: int = 1
+    condition_alignment: bool = False
+    concepts: list[str] | tuple[str, ...] = ()
+    channel_scale: list[float] | tuple[float, ...] | None = None
+    channel_shift: list[float] | tuple[float, ...] | None = None
+    lora: dict[str, Any] | None = None
     tie_word_embeddings: bool = True
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -75,6 +88,22 @@ class StudentConfig(PreTrainedConfig):
         self.calibration_intercept = list(self.calibration_intercept or [0.0] * count)
         self.thresholds = list(self.thresholds or [0.5] * count)
         self.tie_word_embeddings = bool(self.text_config.tie_word_embeddings)  # type: ignore[union-attr]
+        self.concepts = list(self.concepts)
+        self._check()
+
+    def _check(self) -> None:
+        if self.views < 1:
+            raise StudentError(f"A student of {self.views} kinds of view sees nothing.", "Set `views` to 1 or more.")
+        if len(set(self.concepts)) < len(self.concepts):
+            twice = sorted(name for name in set(self.concepts) if list(self.concepts).count(name) > 1)
+            raise StudentError(f"The concept {twice[0]!r} is named twice.", "Name every concept once.")
+        channels = getattr(self.backbone_config, "num_channels", 3)
+        for name in ("channel_scale", "channel_shift"):
+            given = getattr(self, name)
+            if given is not None and len(given) != channels:
+                raise StudentError(
+                    f"`{name}` has {len(given)} values, the backbone {channels} channels.", "Give one per channel."
+                )
 
     @property
     def prefix_length(self) -> int:

@@ -8,61 +8,38 @@ model and does not count as positions of ``input_ids``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
 from transformers import initialization as init
 from transformers.cache_utils import Cache
-from transformers.utils.generic import ModelOutput
 
 from kdistill_core.conditions import Condition
 from kdistill_core.labeling import IMPLIED
+from kdistill_core.student.adapters import insert_lora
 from kdistill_core.student.configuration import StudentConfig
 from kdistill_core.student.errors import StudentError
+from kdistill_core.student.heads import ConceptHead
+from kdistill_core.student.outputs import ImageEncoding, StudentOutput
+from kdistill_core.student.recomputing import without_moving_statistics
+from kdistill_core.student.views import ABSENT, StudyViews, ViewEmbedding, study_views
 from kdistill_core.student.vision import ConditionQueries, FeatureMap
+
+__all__ = ["ImageEncoding", "StudentModel", "StudentOutput"]
 
 # A device does not make a radiograph abnormal, so these do not count against No Finding.
 _NOT_ABNORMAL = frozenset({Condition.SUPPORT_DEVICES.value, Condition.NO_FINDING.value})
 # What makes up the prefix; once that is cached, generation goes on without them.
-_PREFILL_ONLY = frozenset({"pixel_values", "prefix_embeds", "condition_states"})
+_PREFILL_ONLY = frozenset({"pixel_values", "view_ids", "view_times", "prefix_embeds", "condition_states"})
 
 
 def _is_abnormal(name: str) -> bool:
     return name not in _NOT_ABNORMAL
-
-
-@dataclass
-class ImageEncoding(ModelOutput):
-    """What the student saw.
-
-    feature_map: [B, C, h, w]; condition_embeddings: [B, K, C]; condition_logits: [B, K], uncalibrated;
-    condition_attention: [B, K, h, w], summing to 1 over the map; explanation_embedding: [B, D], of unit length;
-    visual_tokens: [B, g * g, C], the map pooled to the visual grid.
-    """
-
-    feature_map: Tensor | None = None
-    condition_embeddings: Tensor | None = None
-    condition_logits: Tensor | None = None
-    condition_attention: Tensor | None = None
-    explanation_embedding: Tensor | None = None
-    visual_tokens: Tensor | None = None
-
-
-@dataclass
-class StudentOutput(ModelOutput):
-    """An :class:`ImageEncoding`'s fields beside the language model's: logits [B, T, V] of the text positions."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    past_key_values: Cache | None = None
-    condition_logits: Tensor | None = None
-    condition_attention: Tensor | None = None
-    explanation_embedding: Tensor | None = None
-    feature_map: Tensor | None = None
 
 
 class StudentModel(PreTrainedModel, GenerationMixin):
@@ -93,7 +70,16 @@ class StudentModel(PreTrainedModel, GenerationMixin):
         self.alignment_head = nn.Sequential(
             nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, config.alignment_size)
         )
+        self.view_embedding = ViewEmbedding(config.views, width) if config.views > 1 else None
+        self.condition_alignment_head = (
+            nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, config.alignment_size))
+            if config.condition_alignment
+            else None
+        )
+        self.concept_head = ConceptHead(count, width, len(config.concepts)) if config.concepts else None
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        if config.lora is not None:
+            insert_lora(self.language_model, config.lora)
         self.post_init()  # type: ignore[no-untyped-call]
 
     @property
@@ -110,22 +96,50 @@ class StudentModel(PreTrainedModel, GenerationMixin):
     def get_output_embeddings(self) -> nn.Module:
         return self.language_model.get_output_embeddings()  # type: ignore[no-any-return]
 
-    def encode(self, pixel_values: Tensor) -> ImageEncoding:
-        """Look at ``pixel_values`` float [B, 1, S, S], as the processor makes them; no text is involved."""
-        feature_map = self.vision(pixel_values)
-        embeddings, logits, attention = self.condition_queries(feature_map)
+    def encode(
+        self, pixel_values: Tensor, view_ids: Tensor | None = None, view_times: Tensor | None = None
+    ) -> ImageEncoding:
+        """Look at ``pixel_values`` float [B, 1, S, S], as the processor makes them; no text is involved.
+
+        A student of several views also looks at [B, V, 1, S, S] with their kinds ``view_ids`` and times ``view_times``
+        [B, V]; see :func:`~kdistill_core.student.views.study_views`. What makes up the text's prefix beside the
+        queries, and every map, is of the first view; how the queries' attention falls on all views is
+        ``view_attention``. Raises StudentError where the views do not fit together.
+        """
+        views = study_views(pixel_values, view_ids, view_times, self.config.views)
+        feature_map, embeddings, logits, attention = self._look(views)
         present = torch.sigmoid(logits).unsqueeze(-1)
         evidence = (present * embeddings).sum(1) / present.sum(1).clamp(min=1.0)
         explanation = self.alignment_head(torch.cat([evidence, feature_map.mean((-1, -2))], dim=-1))
         grid = functional.adaptive_avg_pool2d(feature_map, self.config.visual_grid)
+        each = None if self.condition_alignment_head is None else self.condition_alignment_head(embeddings)
         return ImageEncoding(
             feature_map=feature_map,
             condition_embeddings=embeddings,
             condition_logits=logits,
-            condition_attention=attention,
+            condition_attention=attention[:, :, 0],
             explanation_embedding=functional.normalize(explanation, dim=-1),
             visual_tokens=grid.flatten(2).transpose(1, 2),
+            view_attention=attention.sum((-1, -2)),
+            condition_explanations=None if each is None else functional.normalize(each, dim=-1),
+            concept_logits=None if self.concept_head is None else self.concept_head(embeddings),
         )
+
+    def _look(self, views: StudyViews) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the first view's map [B, C, h, w], embeddings, logits and the attention [B, K, V, h, w]."""
+        if self.view_embedding is None:
+            feature_map = self.vision(views.pixel_values[:, 0])
+            embeddings, logits, attention = self.condition_queries(feature_map)
+            return feature_map, embeddings, logits, attention.unsqueeze(2)
+        present = None if views.ids.shape[1] == 1 else views.ids != ABSENT
+        if present is None:
+            maps = self.vision(views.pixel_values[:, 0]).unsqueeze(1)
+        else:
+            # Absent views never reach the backbone, where they would move batch statistics and take time.
+            seen = self.vision(views.pixel_values[present])
+            maps = seen.new_zeros(*present.shape, *seen.shape[1:]).index_put((present,), seen)
+        found = self.condition_queries.over_views(maps, self.view_embedding(views.ids, views.times), present)
+        return maps[:, 0], *found
 
     def calibrated_logits(self, condition_logits: Tensor) -> Tensor:
         """Return the logits [B, K] whose sigmoid is the calibrated probability of each condition."""
@@ -172,6 +186,12 @@ class StudentModel(PreTrainedModel, GenerationMixin):
             raise StudentError("A text was asked for without an image.", "Pass pixel_values or prefix_embeds.")
         states = self.said(self.states(encoding.condition_logits))
         if condition_states is not None:
+            if condition_states.shape != states.shape:
+                raise StudentError(
+                    f"condition_states have the shape {tuple(condition_states.shape)}, the decisions "
+                    f"{tuple(states.shape)}.",
+                    "Pass one state per study and condition of the configuration, NaN where the student is to decide.",
+                )
             states = torch.where(condition_states.isnan(), states, condition_states.to(states))
         told = states.unsqueeze(-1) * self.state_present + (1 - states.unsqueeze(-1)) * self.state_absent
         queries = self.projector(encoding.condition_embeddings) + told
@@ -184,6 +204,8 @@ class StudentModel(PreTrainedModel, GenerationMixin):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
         *,
+        view_ids: Tensor | None = None,
+        view_times: Tensor | None = None,
         position_ids: Tensor | None = None,
         past_key_values: Cache | None = None,
         prefix_embeds: Tensor | None = None,
@@ -193,14 +215,15 @@ class StudentModel(PreTrainedModel, GenerationMixin):
     ) -> StudentOutput:
         """Look, decide, and predict the next token at every position of ``input_ids``.
 
-        pixel_values: float [B, 1, S, S], or None where ``prefix_embeds`` [B, P, H] is given or already cached.
+        pixel_values, view_ids, view_times: see :meth:`encode`; None where ``prefix_embeds`` [B, P, H] is given or
+            already cached.
         input_ids, attention_mask, labels: int64 [B, T] of the text; labels are not shifted, -100 is left out. Without
             a text only the image is encoded.
         inputs_embeds: float [B, T, H], the text's embeddings in place of ``input_ids``.
         condition_states: [B, K]; see :meth:`prefix`.
         kwargs: go to the language model, such as ``use_cache``.
         """
-        encoding = ImageEncoding() if pixel_values is None else self.encode(pixel_values)
+        encoding = ImageEncoding() if pixel_values is None else self.encode(pixel_values, view_ids, view_times)
         if input_ids is not None and inputs_embeds is None:
             inputs_embeds = self.get_input_embeddings()(input_ids)
         output = StudentOutput(
@@ -208,6 +231,9 @@ class StudentModel(PreTrainedModel, GenerationMixin):
             condition_attention=encoding.condition_attention,
             explanation_embedding=encoding.explanation_embedding,
             feature_map=encoding.feature_map,
+            view_attention=encoding.view_attention,
+            condition_explanations=encoding.condition_explanations,
+            concept_logits=encoding.concept_logits,
         )
         if inputs_embeds is None:
             return output
@@ -272,6 +298,16 @@ class StudentModel(PreTrainedModel, GenerationMixin):
         names = list(self.config.conditions)
         return names.index(Condition.NO_FINDING.value) if Condition.NO_FINDING.value in names else None
 
+    def _set_gradient_checkpointing(
+        self,
+        enable: bool = True,  # noqa: FBT001, FBT002 - the library's signature
+        gradient_checkpointing_func: Callable[..., Any] = checkpoint,
+        every_n_layers: int = 1,
+    ) -> None:
+        if enable:
+            gradient_checkpointing_func = without_moving_statistics(gradient_checkpointing_func, self.vision)
+        super()._set_gradient_checkpointing(enable, gradient_checkpointing_func, every_n_layers)  # type: ignore[no-untyped-call]
+
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)  # type: ignore[no-untyped-call]
         if isinstance(module, nn.Linear):
@@ -281,6 +317,10 @@ class StudentModel(PreTrainedModel, GenerationMixin):
             init.normal_(module.queries, std=1.0)
             init.normal_(module.score, std=0.02)
             init.zeros_(module.bias)
+        if isinstance(module, ConceptHead):
+            module.start()
         if isinstance(module, StudentModel):
+            if module.view_embedding is not None:
+                module.view_embedding.start()  # after its layers have had theirs
             init.normal_(module.state_present, std=0.5)
             init.normal_(module.state_absent, std=0.5)

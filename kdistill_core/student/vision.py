@@ -9,15 +9,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoBackbone
 
+from kdistill_core.student.backbones import checkpoint_layers, size_arguments
 from kdistill_core.student.configuration import StudentConfig
 
 
 class FeatureMap(nn.Module):
-    """Any transformers backbone, its output stages fused at the resolution of the first of them."""
+    """Any transformers backbone, its output stages fused at the resolution of the first of them.
+
+    Raises StudentError where the backbone cannot take images of the configured size.
+    """
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.backbone = AutoBackbone.from_config(config.backbone_config)
+        checkpoint_layers(self.backbone)
+        self._arguments = size_arguments(self.backbone, config.image_size)
+        self._scale, self._shift = config.channel_scale, config.channel_shift
         self.in_channels: int = getattr(config.backbone_config, "num_channels", 3)
         self.lateral = nn.ModuleList(
             nn.Conv2d(channels, config.feature_size, kernel_size=1) for channels in self.backbone.channels
@@ -30,7 +37,12 @@ class FeatureMap(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Return the feature map float [B, C, h, w] of ``pixel_values`` float [B, 1, S, S]."""
-        maps = self.backbone(pixel_values.expand(-1, self.in_channels, -1, -1)).feature_maps
+        pixels = pixel_values.expand(-1, self.in_channels, -1, -1)
+        if self._scale is not None:
+            pixels = pixels * pixels.new_tensor(self._scale)[:, None, None]
+        if self._shift is not None:
+            pixels = pixels + pixels.new_tensor(self._shift)[:, None, None]
+        maps = self.backbone(pixels, **self._arguments).feature_maps
         fused = self.lateral[0](maps[0])
         for lateral, coarse in zip(self.lateral[1:], maps[1:], strict=True):
             fused = fused + functional.interpolate(
@@ -63,18 +75,36 @@ class ConditionQueries(nn.Module):
 
     def forward(self, feature_map: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return embeddings [B, K, C], logits [B, K] and attention [B, K, h, w], which sums to 1 over the map."""
-        batch, width, rows, columns = feature_map.shape
-        tokens = feature_map.flatten(2).transpose(1, 2)
-        place = sine_positions(rows, columns, width).to(tokens)
-        keys = self._split(self.key(tokens + place))
-        values = self._split(self.value(tokens + place))
+        embeddings, logits, attention = self.over_views(feature_map.unsqueeze(1))
+        return embeddings, logits, attention.squeeze(2)
+
+    def over_views(
+        self, feature_maps: Tensor, view: Tensor | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return embeddings [B, K, C], logits [B, K] and attention [B, K, V, h, w], which sums to 1 over all maps.
+
+        feature_maps: float [B, V, C, h, w]. view: float [B, V, C], what tells the views apart. present: bool [B, V],
+        False for views that are not attended to; None for all.
+        """
+        batch, _, width, rows, columns = feature_maps.shape
+        tokens = feature_maps.flatten(3).transpose(2, 3)
+        placed = tokens + sine_positions(rows, columns, width).to(tokens)
+        if view is not None:
+            placed = placed + view.unsqueeze(2)
+        placed = placed.flatten(1, 2)
+        keys = self._split(self.key(placed))
+        values = self._split(self.value(placed))
         queries = self._split(self.queries.expand(batch, -1, -1))
-        weights = torch.softmax(queries @ keys.transpose(-1, -2) / math.sqrt(width / self.heads), dim=-1)
+        scores = queries @ keys.transpose(-1, -2) / math.sqrt(width / self.heads)
+        if present is not None:
+            absent = ~present.repeat_interleave(rows * columns, dim=1)
+            scores = scores.masked_fill(absent[:, None, None], -math.inf)
+        weights = torch.softmax(scores, dim=-1)
         seen = (weights @ values).transpose(1, 2).flatten(2)
         hidden = self.norm(self.queries + self.out(seen))
         embeddings = self.dropout(self.final_norm(hidden + self.mix(hidden)))
         logits = (embeddings * self.score).sum(-1) + self.bias
-        return embeddings, logits, weights.mean(1).unflatten(-1, (rows, columns))
+        return embeddings, logits, weights.mean(1).unflatten(-1, (-1, rows, columns))
 
     def _split(self, tokens: Tensor) -> Tensor:
         apart: Tensor = tokens.unflatten(-1, (self.heads, -1))
