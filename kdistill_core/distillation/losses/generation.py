@@ -1,0 +1,20 @@
+"""The loss of the teacher's rationale, word by word."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from kdistill_core.distillation.losses.term import Term, mean
+
+IGNORED = -100  # what a label of no token is, as everywhere in transformers
+
+
+def generation(logits: Tensor, labels: Tensor) -> Term:
+    """Return the cross-entropy of the teacher's rationale: sequence-level distillation (Kim and Rush, EMNLP 2016).
+
+    logits: float [B, T, V]; labels: int64 [B, T], not shifted, -100 left out. Counts tokens.
+    """
+    told, expected = logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten()
+    each = functional.cross_entropy(told, expected, ignore_index=IGNORED, reduction="none")
+    return mean(each, expected != IGNORED)
