@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from kdistill_core.teacher.errors import TeacherModelError
+from kdistill_core.teacher.growing_cache import growing_cache
 from kdistill_core.teacher.prompts import Message, prompt_text
 from kdistill_core.teacher.smollm2 import NAME as SMOLLM2
 from kdistill_core.teacher.smollm2 import smollm2_folder
@@ -119,8 +120,9 @@ class TeacherModel:
         device = self.model.device
         inputs: dict[str, Any] = {"input_ids": tokens.to(device), "attention_mask": mask.to(device)}
         if len(rows) > 1 and shared > 0:
+            cache = growing_cache(self.model.config)
             with torch.inference_mode():
-                cache = self.model(input_ids=inputs["input_ids"][:1, :shared], use_cache=True).past_key_values
+                self.model(input_ids=inputs["input_ids"][:1, :shared], past_key_values=cache, use_cache=True)
             cache.batch_repeat_interleave(len(rows))
             inputs["past_key_values"] = cache
         return inputs
