@@ -89,7 +89,7 @@ def write(
     ] = None,
     seed: SeedOption = 0,
     attempts: Annotated[int, typer.Option("--attempts", min=1, help="Drafts a rationale gets at the gate.")] = 4,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Rationales that a model here writes at once.")] = 32,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Rationales that a model here writes at once.")] = 64,
     device: DeviceOption = DEFAULT_DEVICE,
     precision: PrecisionOption = DEFAULT_PRECISION,
 ) -> None:

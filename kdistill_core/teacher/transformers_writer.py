@@ -31,7 +31,7 @@ class DecodingSettings:
     temperature: float = 0.7
     top_k: int = 40
     part_tokens: int = 64
-    batch: int = 32
+    batch: int = 64
 
     def __str__(self) -> str:
         drawn = f"temperature {self.temperature:g}, top-k {self.top_k}" if self.temperature else "greedy"
