@@ -1,4 +1,4 @@
-"""A student for others to use: adapters merged, half precision, its encoder as ONNX, and a card that says what it is."""
+"""A student for others to use: adapters merged, half precision, its encoder as ONNX, and a card that says so."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def load_student(folder: Path | str, dtype: torch.dtype = torch.float32) -> tupl
             name = sorted(key if isinstance(key, str) else key[0] for key in report[fault])[0]
             raise StudentError(
                 f"The weights in {folder} do not fit their configuration ({fault.replace('_', ' ')}, such as {name}).",
-                _AGAIN,
+                _fitting(name, model.config),
             )
     _check_fit(folder, model.config, processor)
     model.eval()  # type: ignore[no-untyped-call]
@@ -85,6 +85,19 @@ def _check_files(folder: Path) -> None:
             f"The model in {folder} is of type {kind!r}, not a student ({StudentConfig.model_type!r}).",
             "Give a folder that training/student.py wrote.",
         )
+
+
+def _fitting(name: str, config: StudentConfig) -> str:
+    """Return what to do about a tensor ``name`` that does not fit ``config``."""
+    settings = {
+        "concept_head": f"names {len(config.concepts)} `concepts`",
+        "view_embedding": f"asks for {config.views} kinds of `views`",
+        "condition_alignment_head": f"says condition_alignment: {str(config.condition_alignment).lower()}",
+    }
+    said = settings.get(name.partition(".")[0])
+    if said is None:
+        return _AGAIN
+    return f"{CONFIG_FILE} {said}; give it what the weights were trained with, or copy the whole model folder again."
 
 
 def _check_fit(folder: Path, config: StudentConfig, processor: StudentProcessor) -> None:

@@ -13,6 +13,9 @@ from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 from kdistill_core.imaging.model_input import ModelInput, preprocessing_sha256, to_model_input
 from kdistill_core.records import Radiograph
 
+# What pixels in [0, 1] are shifted and scaled by where nothing else is said.
+PIXEL_MEAN, PIXEL_STD = 0.5, 0.25
+
 
 class StudentProcessor(ProcessorMixin):
     """Radiographs to ``pixel_values``, texts to ``input_ids``.
@@ -25,8 +28,8 @@ class StudentProcessor(ProcessorMixin):
         self,
         tokenizer: PreTrainedTokenizerBase,
         image_size: int = 160,
-        pixel_mean: float = 0.5,
-        pixel_std: float = 0.25,
+        pixel_mean: float = PIXEL_MEAN,
+        pixel_std: float = PIXEL_STD,
     ) -> None:
         super().__init__(tokenizer)  # type: ignore[no-untyped-call]
         self.image_size = image_size

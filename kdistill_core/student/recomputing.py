@@ -17,7 +17,7 @@ from kdistill_core.student.errors import StudentError
 
 
 def without_moving_statistics(checkpoint: Callable[..., Any], module: nn.Module) -> Callable[..., Any]:
-    """Return ``checkpoint``, as transformers hands it on, so that a recomputation keeps ``module``'s running statistics.
+    """Return ``checkpoint``, as transformers hands it on, such that recomputing keeps ``module``'s running statistics.
 
     Raises StudentError where it is of the reentrant kind and there are statistics to keep.
     """

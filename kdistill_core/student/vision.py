@@ -24,7 +24,7 @@ class FeatureMap(nn.Module):
         self.backbone = AutoBackbone.from_config(config.backbone_config)
         checkpoint_layers(self.backbone)
         self._arguments = size_arguments(self.backbone, config.image_size)
-        self._scale, self._shift = config.channel_scale, config.channel_shift
+        self.config = config
         self.in_channels: int = getattr(config.backbone_config, "num_channels", 3)
         self.lateral = nn.ModuleList(
             nn.Conv2d(channels, config.feature_size, kernel_size=1) for channels in self.backbone.channels
@@ -38,10 +38,10 @@ class FeatureMap(nn.Module):
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Return the feature map float [B, C, h, w] of ``pixel_values`` float [B, 1, S, S]."""
         pixels = pixel_values.expand(-1, self.in_channels, -1, -1)
-        if self._scale is not None:
-            pixels = pixels * pixels.new_tensor(self._scale)[:, None, None]
-        if self._shift is not None:
-            pixels = pixels + pixels.new_tensor(self._shift)[:, None, None]
+        if self.config.channel_scale is not None:
+            pixels = pixels * pixels.new_tensor(self.config.channel_scale)[:, None, None]
+        if self.config.channel_shift is not None:
+            pixels = pixels + pixels.new_tensor(self.config.channel_shift)[:, None, None]
         maps = self.backbone(pixels, **self._arguments).feature_maps
         fused = self.lateral[0](maps[0])
         for lateral, coarse in zip(self.lateral[1:], maps[1:], strict=True):
