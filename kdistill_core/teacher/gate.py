@@ -169,6 +169,7 @@ def _grounds(
     parts: Sequence[Part], context: RationaleContext, knowledge: Knowledge
 ) -> tuple[tuple[str, ...], list[GateVerdict]]:
     """Return what each part says again of the knowledge base, and a verdict a part."""
+    fitting = knowledge.fitting(context.state, context.severity, context.side)
     statements: list[str] = []
     verdicts: list[GateVerdict] = []
     for part in parts:
@@ -178,7 +179,7 @@ def _grounds(
         known = (
             (knowledge.assertion(context.state, context.side, context.severity),)
             if part.role is SentenceRole.ASSERTION
-            else knowledge.of_role(part.role, context.severity)
+            else knowledge.of_role(part.role, fitting)
         )
         nearest, judged = judge_against(part.text, known, part.role)
         reason = first_reason(judged)

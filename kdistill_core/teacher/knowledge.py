@@ -21,7 +21,7 @@ from kdistill_core.teacher.errors import KnowledgeError
 Kind = TypeVar("Kind")
 
 _REFERENCES = "references.yaml"
-# How an assertion without a side is keyed in the files.
+# How the lack of a side is written in the files.
 NO_SIDE = "none"
 # What an assertion opens with; a word of severity comes behind it.
 _OPENING = re.compile(r"(?:There (?:is|are|may be)(?: (?P<article>an?))?|The [a-z ]+ is(?: possibly)?) ")
@@ -35,8 +35,25 @@ class Reference:
     doi: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Fitting:
+    """What may be said of some findings only. Empty: of any. sides: ``none`` stands for a side that is not named."""
+
+    states: tuple[State, ...] = ()
+    severity: tuple[Severity, ...] = ()
+    sides: tuple[str, ...] = ()
+
+    def fits(self, state: State | None, severity: Severity | None, side: Side | None) -> bool:
+        """Tell whether it may be said of a finding; one of unknown state or severity may be of any."""
+        return (
+            (state is None or not self.states or state in self.states)
+            and (severity is None or not self.severity or severity in self.severity)
+            and (not self.sides or (side.value if side else NO_SIDE) in self.sides)
+        )
+
+
 @dataclass(frozen=True)
-class Statement:
+class Statement(_Fitting):
     """One sentence of knowledge and the keys of the works that support it."""
 
     text: str
@@ -44,17 +61,21 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Sign:
-    """How a condition shows, and how that argues for it. severity: of the condition that shows so; empty for any."""
+class Sign(_Fitting):
+    """How a condition shows, how that argues for it, and the keys of the works that support both."""
 
     text: str
     argument: str
     references: tuple[str, ...]
-    severity: tuple[Severity, ...] = ()
 
-    def fits(self, severity: Severity | None) -> bool:
-        """Tell whether a condition of this severity may show so; one of unknown severity may show in any way."""
-        return severity is None or not self.severity or severity in self.severity
+
+@dataclass(frozen=True)
+class Fitting:
+    """What of a condition's knowledge may be said of one finding."""
+
+    signs: tuple[Sign, ...]
+    against: tuple[Statement, ...]
+    settles: tuple[Statement, ...]
 
 
 @dataclass(frozen=True)
@@ -92,15 +113,25 @@ class Knowledge:
         by_side = self.assertions.get(state, {})
         return (None, *(side for side in Side if side.value in by_side))
 
-    def of_role(self, role: SentenceRole, severity: Severity | None = None) -> tuple[str, ...]:
-        """Return the statements that can play a part in a rationale, those of signs that fit ``severity``."""
-        signs = [sign for sign in self.signs if sign.fits(severity)]
+    def fitting(
+        self, state: State | None = None, severity: Severity | None = None, side: Side | None = None
+    ) -> Fitting:
+        """Return what may be said of a finding of this state, severity and side; of any where they are not known."""
+        return Fitting(
+            tuple(sign for sign in self.signs if sign.fits(state, severity, side)),
+            tuple(statement for statement in self.against if statement.fits(state, severity, side)),
+            tuple(statement for statement in self.settles if statement.fits(state, severity, side)),
+        )
+
+    def of_role(self, role: SentenceRole, fitting: Fitting | None = None) -> tuple[str, ...]:
+        """Return the statements that can play a part in a rationale, of all or of what is ``fitting``."""
+        fitting = fitting or Fitting(self.signs, self.against, self.settles)
         return {
             SentenceRole.DEFINITION: (self.definition.text,),
-            SentenceRole.SIGN: tuple(sign.text for sign in signs),
-            SentenceRole.ARGUMENT: tuple(sign.argument for sign in signs),
-            SentenceRole.AGAINST: tuple(statement.text for statement in self.against),
-            SentenceRole.SETTLES: tuple(statement.text for statement in self.settles),
+            SentenceRole.SIGN: tuple(sign.text for sign in fitting.signs),
+            SentenceRole.ARGUMENT: tuple(sign.argument for sign in fitting.signs),
+            SentenceRole.AGAINST: tuple(statement.text for statement in fitting.against),
+            SentenceRole.SETTLES: tuple(statement.text for statement in fitting.settles),
         }[role]
 
     def statements(self) -> tuple[str, ...]:
@@ -165,6 +196,23 @@ def _check(knowledge: Knowledge, references: dict[str, Reference], path: Path) -
         if not getattr(knowledge, group):
             raise KnowledgeError(f"{path} has no {group}.", "Add at least one.")
     _check_assertions(knowledge, path)
+    _check_fitting(knowledge, path)
+
+
+def _check_fitting(knowledge: Knowledge, path: Path) -> None:
+    """Refuse a file that has nothing to say of a finding which it asserts."""
+    for state, by_side in knowledge.assertions.items():
+        for name in by_side:
+            side = None if name == NO_SIDE else Side(name)
+            for severity in (None, *Severity) if knowledge.severities else (None,):
+                fitting = knowledge.fitting(state, severity, side)
+                lacks = [group for group in ("signs", "against", "settles") if not getattr(fitting, group)]
+                if lacks:
+                    degree = f", {severity}" if severity else ""
+                    raise KnowledgeError(
+                        f"{path} has no {lacks[0]} that fit {state}, side {name}{degree}.",
+                        "Add one, or let one fit more findings.",
+                    )
 
 
 def _check_assertions(knowledge: Knowledge, path: Path) -> None:

@@ -171,7 +171,7 @@ def _statements(known: Knowledge) -> Iterator[Statement]:
 def knowledge_entries(knowledge: KnowledgeBase) -> tuple[LibraryEntry, ...]:
     """Return the entries that the knowledge base fills by itself.
 
-    One variant for each sign that fits the severity; of a denial one for each counter-argument. The gate has not read
+    One variant for each sign that fits the finding; of a denial one for each counter-argument. The gate has not read
     them.
     """
     return tuple(entry for context in library_contexts(knowledge) for entry in _knowledge_entries(context, knowledge))
@@ -179,17 +179,18 @@ def knowledge_entries(knowledge: KnowledgeBase) -> tuple[LibraryEntry, ...]:
 
 def _knowledge_entries(context: RationaleContext, knowledge: KnowledgeBase) -> tuple[LibraryEntry, ...]:
     known, roles = knowledge[context.condition], parts_for(context.state)
-    signs = [sign for sign in known.signs if sign.fits(context.severity)]
+    fitting = known.fitting(context.state, context.severity, context.side)
+    signs, against, settles = fitting.signs, fitting.against, fitting.settles
     made = []
-    for number in range(len(signs) if SentenceRole.SIGN in roles else len(known.against)):
+    for number in range(len(signs) if SentenceRole.SIGN in roles else len(against)):
         sign = signs[number % len(signs)]
         said = {
             SentenceRole.ASSERTION: known.assertion(context.state, context.side, context.severity),
             SentenceRole.DEFINITION: known.definition.text,
             SentenceRole.SIGN: sign.text,
             SentenceRole.ARGUMENT: sign.argument,
-            SentenceRole.AGAINST: known.against[number % len(known.against)].text,
-            SentenceRole.SETTLES: known.settles[number % len(known.settles)].text,
+            SentenceRole.AGAINST: against[number % len(against)].text,
+            SentenceRole.SETTLES: settles[number % len(settles)].text,
         }
         parts = [Part(role, said[role]) for role in roles]
         made.append(_knowledge_entry(context, number, parts, knowledge))

@@ -68,19 +68,19 @@ def load_prompt(path: Path | None = None) -> RationalePrompt:
 def notes_for(context: RationaleContext, knowledge: KnowledgeBase, draw: int) -> tuple[Part, ...]:
     """Return what the knowledge base says for a rationale of ``context``: of each part one statement.
 
-    draw: chooses among the signs that fit the severity, the counter-arguments and what settles the question; the
-    argument is that of the sign.
+    draw: chooses among the signs, the counter-arguments and what settles the question, as far as they fit the finding;
+    the argument is that of the sign.
     """
     known, rng = knowledge[context.condition], np.random.default_rng(draw)
-    signs = [sign for sign in known.signs if sign.fits(context.severity)]
-    sign = signs[rng.integers(len(signs))]
+    fitting = known.fitting(context.state, context.severity, context.side)
+    sign = fitting.signs[rng.integers(len(fitting.signs))]
     said = {
         SentenceRole.ASSERTION: known.assertion(context.state, context.side, context.severity),
         SentenceRole.DEFINITION: known.definition.text,
         SentenceRole.SIGN: sign.text,
         SentenceRole.ARGUMENT: sign.argument,
-        SentenceRole.AGAINST: known.against[rng.integers(len(known.against))].text,
-        SentenceRole.SETTLES: known.settles[rng.integers(len(known.settles))].text,
+        SentenceRole.AGAINST: fitting.against[rng.integers(len(fitting.against))].text,
+        SentenceRole.SETTLES: fitting.settles[rng.integers(len(fitting.settles))].text,
     }
     return tuple(Part(role, said[role]) for role in parts_for(context.state))
 

@@ -45,7 +45,7 @@ def fitting(knowledge: KnowledgeBase, context: RationaleContext, draw: int = 0) 
         if role is SentenceRole.ASSERTION:
             text = known.assertion(context.state, context.side, context.severity)
         else:
-            choices = known.of_role(role, context.severity)
+            choices = known.of_role(role, known.fitting(context.state, context.severity, context.side))
             text = choices[draw % len(choices)]
         parts.append(Part(role, text))
     return labeled(parts)

@@ -16,8 +16,8 @@ LINES = (
     "Definition: A pleural effusion is fluid in the pleural space, between the lung and the chest wall.",
     "Sign: It shows as a costophrenic angle that is blunted.",
     "Argument: A blunted angle argues for fluid, because fluid collects first in the lowest part of the pleural space.",
-    "Against: Sharp costophrenic angles on an upright film would speak against it.",
-    "Settled by: Ultrasound shows the fluid directly, and a lateral decubitus film shows that it moves.",
+    "Against: Sharp costophrenic angles on an upright film would speak against an effusion.",
+    "Settled by: Ultrasound shows the fluid directly, and a lateral decubitus film shows whether it moves.",
 )
 
 
@@ -52,9 +52,9 @@ def test_a_right_rationale_passes_and_names_its_statements(knowledge: KnowledgeB
         ("form", _with("Sign: It shows as a costophrenic angle that is")),
         ("form", _with("Sign: It shows as a blunted angle. It shows as fluid.")),
         ("repetition", _with("Against: It shows as a costophrenic angle that is blunted.")),
-        ("repetition", _with("Against: A sharp angle on a film or a sharp angle on a film would speak against it.")),
+        ("repetition", _with("Against: A sharp angle on a film or a sharp angle on a film would speak against an effusion.")),
         ("invention", _with("Sign: It shows as a costophrenic angle that is blunted by 3 cm.")),
-        ("invention", _with("Against: Sharp angles on the prior study would speak against it.")),
+        ("invention", _with("Against: Sharp angles on the prior study would speak against an effusion.")),
         ("labeler", _with("Finding: There is no left pleural effusion.")),
         ("labeler", _with("Settled by: There is a right pneumothorax.")),
         ("assertion", _with("Finding: There is a small right pleural effusion.")),

@@ -122,15 +122,43 @@ def test_a_denial_and_a_condition_without_degrees_have_no_severity(knowledge: Kn
 
 def test_signs_are_those_that_fit_the_severity(knowledge: KnowledgeBase) -> None:
     effusion = knowledge[Condition.PLEURAL_EFFUSION]
-    of_small = effusion.of_role(SentenceRole.SIGN, Severity.SMALL)
+    of_small = effusion.of_role(SentenceRole.SIGN, effusion.fitting(severity=Severity.SMALL))
     assert "It shows as a costophrenic angle that is blunted." in of_small
     assert "It shows as a diaphragm whose outline is hidden by a white area." not in of_small
     assert len(effusion.of_role(SentenceRole.SIGN)) == len(effusion.signs)
 
 
-def test_every_severity_has_a_sign_that_fits(knowledge: KnowledgeBase) -> None:
-    for item in knowledge.entries.values():
-        assert all(item.of_role(SentenceRole.SIGN, severity) for severity in Severity)
+def test_signs_are_those_that_fit_the_side(knowledge: KnowledgeBase) -> None:
+    devices = knowledge[Condition.SUPPORT_DEVICES]
+    midline = "It shows as a tube in the midline that lies within the trachea or the esophagus."
+    assert midline in devices.of_role(SentenceRole.SIGN, devices.fitting(State.POSITIVE))
+    assert midline not in devices.of_role(SentenceRole.SIGN, devices.fitting(State.POSITIVE, side=Side.LEFT))
+
+
+def test_a_denial_is_argued_from_what_a_normal_film_shows(knowledge: KnowledgeBase) -> None:
+    heart = knowledge[Condition.CARDIOMEGALY]
+    assert [statement.text for statement in heart.fitting(State.NEGATIVE).against] == [
+        "A heart narrower than half of the chest would speak against cardiomegaly."
+    ]
+    assert len(heart.fitting(State.POSITIVE).against) == 2
+
+
+def test_no_counter_argument_leaves_open_what_it_speaks_against(knowledge: KnowledgeBase) -> None:
+    """Behind "There is no effusion", "it" may be the absence, which turns the meaning round."""
+    for known in knowledge.entries.values():
+        assert not any("speak against it" in statement.text for statement in known.against)
+
+
+def test_a_finding_of_which_nothing_may_be_said_is_refused(folder: Path) -> None:
+    file = folder / "cardiomegaly.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace(
+            "would speak against cardiomegaly.\n", "would speak against cardiomegaly.\n    states: [positive]\n"
+        )
+    )
+    with pytest.raises(KnowledgeError, match=r"cardiomegaly\.yaml has no against that fit negative, side none"):
+        load_knowledge(folder)
 
 
 def test_severities_that_lack_one_are_refused(folder: Path) -> None:

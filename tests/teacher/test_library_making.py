@@ -45,16 +45,17 @@ def few(knowledge: KnowledgeBase) -> KnowledgeBase:
 
 
 def lines(knowledge: KnowledgeBase, sign: int = -1, context: RationaleContext = CONTEXT) -> str:
-    """Return a rationale in the knowledge base's own words, with one of the signs that fit the severity."""
+    """Return a rationale in the knowledge base's own words, with one of the signs that fit the finding."""
     known = knowledge[context.condition]
-    chosen = [s for s in known.signs if s.fits(context.severity)][sign]
+    fitting = known.fitting(context.state, context.severity, context.side)
+    chosen = fitting.signs[sign]
     said = [
         f"Finding: {known.assertion(context.state, context.side, context.severity)}",
         f"Definition: {known.definition.text}",
         f"Sign: {chosen.text}",
         f"Argument: {chosen.argument}",
-        f"Against: {known.against[0].text}",
-        f"Settled by: {known.settles[0].text}",
+        f"Against: {fitting.against[0].text}",
+        f"Settled by: {fitting.settles[0].text}",
     ]
     return "\n".join(said)
 
@@ -85,12 +86,16 @@ def test_the_knowledge_base_fills_every_finding_with_what_passes_its_own_gate(kn
         assert entry.references
 
 
-def test_no_entry_shows_a_sign_of_another_severity(knowledge: KnowledgeBase) -> None:
-    signs = {sign.text: sign for known in knowledge.entries.values() for sign in known.signs}
+def test_no_entry_says_what_fits_another_finding(knowledge: KnowledgeBase) -> None:
+    entries = [(known, said) for known in knowledge.entries.values() for said in (*known.signs, *known.against)]
+    limited = {said.text: said for _, said in entries if said.states or said.severity or said.sides}
+    met = set()
     for entry in knowledge_entries(knowledge):
         for sentence in entry.sentences:
-            if sentence.role is R.SIGN:
-                assert signs[sentence.text].fits(entry.severity)
+            if sentence.text in limited:
+                met.add(sentence.text)
+                assert limited[sentence.text].fits(entry.state, entry.severity, entry.side)
+    assert met == set(limited)
 
 
 def test_a_written_rationale_replaces_the_knowledge_base_s_and_says_where_it_comes_from(few: KnowledgeBase) -> None:
@@ -111,7 +116,7 @@ def test_a_written_rationale_replaces_the_knowledge_base_s_and_says_where_it_com
 
 def test_variants_show_different_signs_before_other_words_for_the_same(few: KnowledgeBase) -> None:
     known = few[C.PLEURAL_EFFUSION]
-    fitting = [sign for sign in known.signs if sign.fits(Severity.LARGE)]
+    fitting = known.fitting(severity=Severity.LARGE, side=Side.LEFT).signs
     assert len(fitting) >= 2
     reworded = lines(few, 0).replace(known.against[0].text, known.against[1].text)
     rationales = [

@@ -55,7 +55,7 @@ def from_knowledge(context: RationaleContext, knowledge: KnowledgeBase) -> str:
         text = (
             known.assertion(context.state, context.side, context.severity)
             if role == "assertion"
-            else known.of_role(role, context.severity)[0]
+            else known.of_role(role, known.fitting(context.state, context.severity, context.side))[0]
         )
         parts.append(Part(role, text))
     return labeled(parts)
