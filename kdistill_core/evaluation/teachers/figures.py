@@ -62,14 +62,14 @@ def draw_teacher_figures(result: TeacherQuality) -> tuple[FigureFile, ...]:
 def _scores(rows: Sequence[Row], names: Sequence[str]) -> bytes:
     columns = min(_COLUMNS, len(rows))
     lines = math.ceil(len(rows) / columns)
-    height = lines * (0.75 + _LINE_HEIGHT * len(names))
+    height = lines * (0.95 + _LINE_HEIGHT * len(names))
     with mpl.rc_context(STYLE):  # type: ignore[arg-type] # its stubs list every name
         figure = Figure(figsize=(columns * _PANEL_WIDTH, height), layout="constrained")
         for index, row in enumerate(rows):
             axes = figure.add_subplot(lines, columns, index + 1)
             for place, score in enumerate(row.scores):
                 _dot(axes, score, place, place)
-            axes.set_title(f"{row.metric}, {row.scope} {'↑' if row.higher_is_better else '↓'}", loc="left")
+            axes.set_title(f"{row.metric} {'↑' if row.higher_is_better else '↓'}\n{row.scope}", loc="left")
             axes.set_yticks(range(len(names)), names if index % columns == 0 else [""] * len(names))
             axes.set_ylim(len(names) - 0.5, -0.5)
             if row.share:

@@ -30,6 +30,7 @@ from kdistill_core.evaluation.teachers.result import (
 )
 from kdistill_core.evaluation.teachers.writing_quality import (
     ALL_CONTEXTS,
+    coverage_measure,
     rejections,
     self_bleu_measure,
     sign_coverage,
@@ -120,15 +121,20 @@ def _question_scores(evidence: Sequence[TeacherEvidence], commonest: str, settin
 def _writing_scores(
     judged: Sequence[Sequence[JudgedDraft]], knowledge: KnowledgeBase, settings: QualitySettings
 ) -> list[Scores]:
-    groups = [str(number) for number in range(len(judged[0]))]
+    contexts = [str(number) for number in range(len(judged[0]))]
     measured = [
-        [
-            *writing_measures(drafts, knowledge),
-            self_bleu_measure(self_bleu([draft.judged.text for draft in drafts])),
-        ]
+        [*writing_measures(drafts), self_bleu_measure(self_bleu([draft.judged.text for draft in drafts]))]
         for drafts in judged
     ]
-    return [_compared(own, measured[0] if number else [], groups, settings) for number, own in enumerate(measured)]
+    covered = [coverage_measure(sign_coverage(drafts, knowledge)) for drafts in judged]
+    signs = [str(number) for number in range(covered[0].score.n)]
+    return [
+        (
+            *_compared(own, measured[0] if number else [], contexts, settings),
+            *_compared([named], covered[:1] if number else [], signs, settings),
+        )
+        for number, (own, named) in enumerate(zip(measured, covered, strict=True))
+    ]
 
 
 def _compared(

@@ -1,6 +1,7 @@
 """What the drafts of a teacher are worth: how many pass the gate, why others do not, which signs they name.
 
-Cases are contexts. The gate is asked once for each, at the first try: a second one would hide what the first was worth.
+Cases are contexts; of the signs that are named, the signs. The gate is asked once for each context, at the first try: a
+second one would hide what the first was worth.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class UnsupportedSentence:
     reason: str
 
 
-def writing_measures(judged: Sequence[JudgedDraft], knowledge: KnowledgeBase) -> tuple[Measure, ...]:
-    """Return pass rates, rates of rejection by check, the share of unsupported sentences and of signs named."""
+def writing_measures(judged: Sequence[JudgedDraft]) -> tuple[Measure, ...]:
+    """Return pass rates, rates of rejection by check, and the share of unsupported sentences."""
     accepted = np.array([draft.judged.accepted for draft in judged], dtype=np.float64)
     failed = ["" if (found := draft.failed_check) is None else found.check for draft in judged]
     conditions = [draft.draft.context.condition for draft in judged]
@@ -66,7 +67,7 @@ def writing_measures(judged: Sequence[JudgedDraft], knowledge: KnowledgeBase) ->
         score = Score(REJECTED.name, check, None, len(judged), REJECTED.higher_is_better)
         refused = np.array([name == check for name in failed], dtype=np.float64)
         measures.append(mean_over_cases(score, refused, check))
-    return (*measures, _unsupported(judged), _coverage(judged, knowledge))
+    return (*measures, _unsupported(judged))
 
 
 def rejections(judged: Sequence[JudgedDraft]) -> tuple[Rejection, ...]:
@@ -101,6 +102,16 @@ def unsupported_sentences(judged: Sequence[JudgedDraft]) -> tuple[UnsupportedSen
     )
 
 
+def coverage_measure(coverage: Sequence[SignCoverage]) -> Measure:
+    """Return the share of signs that some rationale names. Cases are signs, for a sign is named or it is not."""
+    named = np.array([count > 0 for condition in coverage for count in condition.named.values()], dtype=np.float64)
+    asked = sum(condition.asked for condition in coverage)
+    score = Score(
+        COVERAGE.name, ALL_CONTEXTS, None, len(named), note=f"signs; {asked} rationales with room for one each"
+    )
+    return mean_over_cases(score, named, COVERAGE.name)
+
+
 def self_bleu_measure(each: Floats) -> Measure:
     """Return the mean self-BLEU; its interval takes the other texts, the references, as they are."""
     note = "sentence BLEU-4, 13a tokens, lower case, exponential smoothing; sacrebleu"
@@ -115,32 +126,6 @@ def _unsupported(judged: Sequence[JudgedDraft]) -> Measure:
     note = f"{int(counted[:, 1].sum())} sentences"
     score = Score(UNSUPPORTED.name, ALL_CONTEXTS, None, len(judged), UNSUPPORTED.higher_is_better, note=note)
     return Measure(score, counted, ratio)
-
-
-def _coverage(judged: Sequence[JudgedDraft], knowledge: KnowledgeBase) -> Measure:
-    conditions = {draft.draft.context.condition for draft in judged}
-    columns = {
-        (condition, sign.text): column
-        for column, (condition, sign) in enumerate(
-            (condition, sign)
-            for condition in CONDITIONS
-            if condition in conditions
-            for sign in knowledge[condition].signs
-        )
-    }
-    named = np.zeros((len(judged), len(columns)))
-    for row, draft in enumerate(judged):
-        for sign in _named_signs(draft):
-            column = columns.get((draft.draft.context.condition, sign))
-            if column is not None:
-                named[row, column] = 1
-    asked = sum(map(_asked_for_sign, judged))
-    note = (
-        f"{len(columns)} signs, {asked} rationales with room for one each; a resample leaves contexts out and so can "
-        "only name fewer"
-    )
-    score = Score(COVERAGE.name, ALL_CONTEXTS, None, len(judged), note=note)
-    return Measure(score, named, lambda sums: np.asarray((sums > 0).mean(axis=-1)))
 
 
 def _named_signs(draft: JudgedDraft) -> set[str]:

@@ -7,6 +7,7 @@ from kdistill_core.evaluation.errors import EvaluationError
 from kdistill_core.evaluation.teachers.contexts import evaluation_contexts
 from kdistill_core.evaluation.teachers.drafts import DraftEvidence, WrittenDraft, judge_drafts, write_drafts
 from kdistill_core.evaluation.teachers.writing_quality import (
+    coverage_measure,
     rejections,
     sign_coverage,
     unsupported_sentences,
@@ -46,7 +47,7 @@ def test_the_knowledge_bases_own_words_pass_the_real_gate_and_support_every_sent
     contexts = evaluation_contexts(42, 0, knowledge)
     evidence = write_drafts(ScriptedWriter(lambda context: from_knowledge(context, knowledge)), contexts, 0)
     judged = judge_drafts(evidence, judge_draft, knowledge)
-    measures = writing_measures(judged, knowledge)
+    measures = (*writing_measures(judged), coverage_measure(sign_coverage(judged, knowledge)))
     assert [draft.draft.context for draft in judged] == list(contexts)
     assert value(measures, "gate pass rate") == 1, rejections(judged)
     assert value(measures, "unsupported sentences") == 0
@@ -59,7 +60,7 @@ def test_nonsense_passes_nowhere_and_supports_nothing(knowledge):
     contexts = evaluation_contexts(14, 0, knowledge)
     evidence = write_drafts(ScriptedWriter(lambda _: "The moon is made of cheese."), contexts, 0)
     judged = judge_drafts(evidence, judge_draft, knowledge)
-    measures = writing_measures(judged, knowledge)
+    measures = (*writing_measures(judged), coverage_measure(sign_coverage(judged, knowledge)))
     assert value(measures, "gate pass rate") == 0
     assert value(measures, "unsupported sentences") == 1
     assert value(measures, "signs named") == 0
@@ -75,7 +76,7 @@ def test_rates_of_an_example_worked_by_hand(knowledge):
         (EDEMA, [(SIGN, "")], "labeler"),
         (EDEMA, [], "parts"),
     )
-    measures = writing_measures(judged, knowledge)
+    measures = (*writing_measures(judged), coverage_measure(sign_coverage(judged, knowledge)))
     assert value(measures, "gate pass rate") == 2 / 5
     assert value(measures, "gate pass rate", "Pleural Effusion") == 2 / 3
     assert value(measures, "gate pass rate", "Edema") == 0
@@ -93,7 +94,7 @@ def test_rates_of_an_example_worked_by_hand(knowledge):
 
 def test_a_sign_of_another_condition_is_not_counted(knowledge):
     foreign = knowledge[Condition.EDEMA].signs[0].text
-    measures = writing_measures(judged_as((EFFUSION, [(SIGN, foreign)], "")), knowledge)
+    measures = [coverage_measure(sign_coverage(judged_as((EFFUSION, [(SIGN, foreign)], "")), knowledge))]
     assert value(measures, "signs named") == 0
 
 
@@ -104,7 +105,7 @@ def test_a_draft_that_was_not_written_is_refused_for_that(knowledge):
                 yield Draft(request, "", "the server timed out")
 
     judged = judge_drafts(write_drafts(Failing(str), (EFFUSION,), 0), judge_draft, knowledge)
-    assert value(writing_measures(judged, knowledge), "gate pass rate") == 0
+    assert value((*writing_measures(judged), coverage_measure(sign_coverage(judged, knowledge))), "gate pass rate") == 0
     assert [(found.check, found.example) for found in rejections(judged)] == [("writing", "the server timed out")]
 
 
