@@ -35,7 +35,8 @@ GENERATION, DISTILLATION, ALIGNMENT = "generation", "distillation", "alignment"
 CLASSIFICATION, CONCEPT = "classification", "concept"
 TERMS = (GENERATION, DISTILLATION, ALIGNMENT, CLASSIFICATION, CONCEPT)
 # Those that judge what the student writes, so that its language model has to run.
-TEXT_TERMS = frozenset({GENERATION, DISTILLATION})
+TEXT_TERMS = (GENERATION, DISTILLATION)
+TEXT_INPUTS = ("input_ids", "attention_mask", "condition_states")
 
 
 class Vocabulary(StrEnum):
@@ -121,9 +122,10 @@ class Objective:
         Raises DistillationError where such a term lacks something in the batch or the output, which it names.
         """
         inputs = student_inputs(batch)
-        if any(weights.get(name) for name in TEXT_TERMS):
-            inputs |= {name: _of_batch(batch, name, GENERATION) for name in ("input_ids", "attention_mask")}
-            inputs["condition_states"] = self._told(_of_batch(batch, "condition_states", GENERATION))
+        for term in (name for name in TEXT_TERMS if weights.get(name)):
+            inputs |= {name: _of_batch(batch, name, term) for name in TEXT_INPUTS}
+        if "condition_states" in inputs:
+            inputs["condition_states"] = self._told(inputs["condition_states"])
         output: StudentOutput = model(**inputs)
         terms: dict[str, Callable[[], Term]] = {
             GENERATION: lambda: generation(

@@ -34,7 +34,8 @@ def distillation(student: Tensor, teacher: Tensor, labels: Tensor, beta: float, 
     if student.shape[-1] != teacher.shape[-1]:
         raise DistillationError(
             f"The student has {student.shape[-1]} tokens, the teacher {teacher.shape[-1]}.",
-            "Set the vocabulary of the distillation term to `other`, which compares what is likely without its names.",
+            "Take a teacher with the student's tokenizer, or store its likeliest tokens and compare them as those of "
+            "another vocabulary.",
         )
     counted = labels[:, 1:] != IGNORED
     told = torch.log_softmax(teacher.detach()[:, :-1][counted].float() / temperature, dim=-1)
@@ -54,9 +55,16 @@ def top_distillation(
 
     student: logits float [B, T, V]. token_ids: int64 [B, T, k], -1 where there is none; token_probs: float [B, T, k],
     their probabilities. Both stand where ``labels`` [B, T] has the token they tell of, so that their first position is
-    never read. Positions without a stored token, or whose label is -100, are left out. Counts tokens.
+    never read. Positions without a stored token, or whose label is -100, are left out. Counts tokens. Raises
+    DistillationError for ids that the student's vocabulary does not have, or settings out of range.
     """
     check_temperature(temperature)
+    if token_ids.numel() and int(token_ids.max()) >= student.shape[-1]:
+        raise DistillationError(
+            f"The teacher's likeliest tokens go up to id {int(token_ids.max())}, but the student has "
+            f"{student.shape[-1]} tokens.",
+            "Set the vocabulary of the distillation term to `other`, which compares what is likely without its names.",
+        )
     stored = (token_ids >= 0) & (token_probs > 0)
     counted = (labels[:, 1:] != IGNORED) & stored[:, 1:].any(-1)
     ids, stored = token_ids[:, 1:][counted].clamp(min=0), stored[:, 1:][counted]

@@ -174,3 +174,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
         distillation(student, teacher, labels, 0.5, 0.0)
     with pytest.raises(DistillationError, match="9 tokens, the teacher 8"):
         distillation(student, teacher[..., :8], labels, 0.5, 1.0)
+    ids, probs = likeliest(teacher, 9)
+    with pytest.raises(DistillationError, match="up to id 8, but the student has 8 tokens") as refused:
+        top_distillation(student[..., :8], ids, probs, labels, 0.5, 1.0)
+    assert "`other`" in refused.value.advice
