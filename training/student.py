@@ -1,100 +1,54 @@
 """Train a student from nothing to a checkpoint with its scores.
 
     python -m training.student --config training/configs/student-demo.yaml
+    torchrun --nproc_per_node 2 -m training.student --config ...
+    accelerate launch --config_file training/configs/accelerate-ddp.yaml -m training.student --config ...
 
 Simulates phantoms and prepares real radiographs (once, cached), lets the teacher write the rationale of every case,
-trains tokenizer and student, keeps the best weights by validation, calibrates them, measures them on held-out cases and
-writes the checkpoint with its model card. A run that was interrupted goes on where its last checkpoint stands.
+trains tokenizer and student, keeps the best weights by validation, calibrates them, measures them on held-out cases
+and writes the checkpoint with its model card. A run that was interrupted goes on where its last checkpoint stands.
+Curves go to TensorBoard (`tensorboard --logdir OUT`) and, at the end, to a page, OUT/training.html.
 """
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from jsonargparse import auto_cli
-from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset
-from transformers import PrinterCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import logging as library_logging
 
-from kdistill_core.condition_table import ConditionTable
-from kdistill_core.conditions import CONDITIONS
 from kdistill_core.datasets import Split
 from kdistill_core.datasets.cache import PixelCache
-from kdistill_core.distillation.augmentation import Augmentation
-from kdistill_core.distillation.batches import Collator, DistillationDataset
-from kdistill_core.distillation.losses import UncertainPolicy
-from kdistill_core.distillation.objective import ALIGNMENT, Objective
-from kdistill_core.distillation.schedule import Schedule, Stage
-from kdistill_core.distillation.targets import Embed, TeacherTargets, teacher_targets
-from kdistill_core.distillation.trainer import DistillationTrainer, KeepBest, SaveOnTime
-from kdistill_core.evaluation.calibration import CalibrationMethod, fit_calibration
-from kdistill_core.evaluation.label_counts import count_labels, write_label_counts
-from kdistill_core.evaluation.stored_calibration import store_calibration
-from kdistill_core.evaluation.thresholds import HeldOut, choose_thresholds
+from kdistill_core.distillation.batches import Collator, DistillationDataset, Example
+from kdistill_core.distillation.concepts import concepts_of
+from kdistill_core.distillation.errors import DistillationError
+from kdistill_core.distillation.objective import ALIGNMENT, CONCEPT, TEXT_TERMS, Vocabulary
+from kdistill_core.distillation.on_policy import TeacherScores
+from kdistill_core.distillation.sampling import balanced_weights, set_weights
+from kdistill_core.distillation.targets import TeacherTargets
+from kdistill_core.distillation.trainer import DistillationTrainer
+from kdistill_core.distillation.validation import Budget, Validation
+from kdistill_core.records import Finding
 from kdistill_core.student import StudentConfig, StudentModel, StudentProcessor
-from kdistill_core.student.loading import load_student
 from kdistill_core.student.tokenizer import train_tokenizer
-from kdistill_core.teacher.embedding import StoredEmbeddings, TeacherEmbedder
+from kdistill_core.teacher.knowledge import load_knowledge
 from kdistill_core.teacher.library import RationaleLibrary
-from training.evaluate_student import evaluate_student
-from training.student_data import DataSettings, labels_of, prepare
+from training.student_data import DataSettings, prepare
+from training.student_finish import finish_student
+from training.student_page import write_student_page
 from training.student_progress import PrintProgress
-from training.student_scores import condition_logits, validation_score
+from training.student_scores import text_scores, validation_scores
+from training.student_settings import ModelSettings, TrainerSettings, configuration_of
+from training.student_targets import Asking
 
-
-@dataclass
-class ModelSettings:
-    """The student's shape; see :class:`kdistill_core.student.configuration.StudentConfig`.
-
-    vocabulary: entries of the tokenizer. text: configuration of the language model, without its vocabulary.
-    """
-
-    backbone: dict[str, Any]
-    text: dict[str, Any]
-    image_size: int = 160
-    feature_size: int = 192
-    query_heads: int = 2
-    visual_grid: int = 3
-    dropout: float = 0.1
-    vocabulary: int = 2048
-
-
-@dataclass
-class TrainerSettings:
-    """How the training runs.
-
-    max_minutes: wall clock of the training proper, over all interruptions; stages are shares of it.
-    set_shares: how often a training case comes from each set. text_length: longest target in tokens.
-    variants: versions of a rationale that take turns. told_share: see
-    :class:`kdistill_core.distillation.objective.Objective`. uncertain: policy of all conditions.
-    """
-
-    max_minutes: float = 45.0
-    stages: list[Stage] = field(default_factory=list)
-    batch_size: int = 32
-    weight_decay: float = 0.05
-    set_shares: dict[str, float] = field(default_factory=lambda: {"phantom": 0.5, "nih": 0.5})
-    text_length: int = 256
-    variants: int = 3
-    temperature: float = 0.1
-    told_share: float = 0.8
-    uncertain: UncertainPolicy = UncertainPolicy.IGNORE
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    bf16: bool = False
-    checkpoint_minutes: float = 5.0
-    validation_minutes: float = 5.0
-    log_steps: int = 25
-    seed: int = 0
+CHECKPOINTS = "checkpoints"
 
 
 def train_student(
@@ -105,53 +59,44 @@ def train_student(
     library: Path | None = None,
     embeddings: Path | None = None,
     install: Path | None = None,
+    threads: int | None = None,
 ) -> None:
     """Train, select, calibrate, measure and write a student.
 
     out: folder of this run: checkpoints to go on from, and ``model`` at the end. library, embeddings: the teacher's
     rationales and their sentences' embeddings, by default the bundled ones; embeddings are read only where a stage
-    weighs the alignment term. install: folder that the finished model is copied to.
+    weighs the alignment term. install: folder that the finished model is copied to. threads: processor threads, torch's
+    own choice where None.
     """
-    torch.manual_seed(training.seed)
-    train = prepare(data, Split.TRAIN, model.image_size)
-    validation = prepare(data, Split.VALIDATION, model.image_size)
-    teacher = RationaleLibrary.load(library)
-    aligned = any(stage.weights.get(ALIGNMENT) for stage in training.stages)
-    embed = TeacherEmbedder(stored=StoredEmbeddings.load(embeddings)) if aligned else None
-    print("asking the teacher for the rationale of every case", flush=True)
-    targets = _targets(train, teacher, embed, training.variants)
-    processor = _processor(model, targets, out / "processor")
-    student = _new_student(model, processor, next(iter(targets.values())).embeddings.shape[1])
+    if threads is not None:
+        torch.set_num_threads(threads)
+    library_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    torch.manual_seed(training.run.seed)
+    with _processes().main_process_first():
+        train = prepare(data, Split.TRAIN, model.image_size)
+        validation = prepare(data, Split.VALIDATION, model.image_size)
+        asking = Asking(RationaleLibrary.load(library), embeddings, training)
+        _say("asking the teacher for the rationale of every case")
+        targets = asking.targets(train)
+        processor = _processor(model, targets, out / "processor")
+    student = _new_student(model, training, processor, next(iter(targets.values())).embeddings.shape[1])
     millions = sum(parameter.numel() for parameter in student.parameters()) / 1e6
-    print(f"student of {millions:.2f} million parameters", flush=True)
-    _train(student, processor, train, targets, validation, training, out)
-    best, _ = load_student(out / "best")
-    _calibrate(best, processor, validation)
-    best.save_pretrained(out / "model")
-    processor.save_pretrained(out / "model")
-    counted = {name: count_labels(study.findings for study in cache.studies) for name, cache in train.items()}
-    write_label_counts(out / "model", counted)
-    evaluate_student(out / "model", data, command=shlex.join(["python", "-m", "training.student", *sys.argv[1:]]))
-    if install is not None:
-        _install(out / "model", install)
-    print(f"done: {install or out / 'model'}", flush=True)
-
-
-def _targets(
-    sets: dict[str, PixelCache], teacher: RationaleLibrary, embed: Embed | None, variants: int
-) -> dict[str, TeacherTargets]:
-    """Return the teacher's targets by set; asked for all sets at once, so that equal findings share a group."""
-    cases = [study.findings for cache in sets.values() for study in cache.studies]
-    everything = teacher_targets(cases, teacher, embed, variants)
-    parts: dict[str, TeacherTargets] = {}
-    start = 0
-    for name, cache in sets.items():
-        at = slice(start, start + len(cache))
-        parts[name] = TeacherTargets(
-            everything.texts[at], everything.states[at], everything.embeddings[at], everything.groups[at]
-        )
-        start += len(cache)
-    return parts
+    _say(f"student of {millions:.2f} million parameters")
+    trained = {name: DistillationDataset(train[name], targets[name]) for name in train}
+    findings = next(iter(targets.values())).findings
+    configuration = configuration_of(model, data, training)
+    trainer = _trainer(student, processor, trained, findings, training, out, configuration)
+    measured = asking.targets(validation)
+    told = {name: DistillationDataset(validation[name], measured[name]) for name in validation}
+    validating = _validation(trainer, processor, validation, told, training, out)
+    trainer.add_callback(validating)
+    trainer.add_callback(Budget(trainer, _say))
+    trainer.add_callback(PrintProgress(trainer, _say))
+    trainer.train_on()
+    validating.finish()
+    if _processes().is_main_process:
+        write_student_page(out, training.schedule, trainer.state.log_history, trainer.minutes)
+        _say(f"done: {finish_student(out, data, train, validation, install)}")
 
 
 def _processor(settings: ModelSettings, targets: dict[str, TeacherTargets], folder: Path) -> StudentProcessor:
@@ -164,7 +109,9 @@ def _processor(settings: ModelSettings, targets: dict[str, TeacherTargets], fold
     return processor
 
 
-def _new_student(settings: ModelSettings, processor: StudentProcessor, alignment_size: int) -> StudentModel:
+def _new_student(
+    settings: ModelSettings, training: TrainerSettings, processor: StudentProcessor, alignment_size: int
+) -> StudentModel:
     tokenizer = processor.tokenizer
     special = {
         "bos_token_id": tokenizer.bos_token_id,
@@ -180,6 +127,8 @@ def _new_student(settings: ModelSettings, processor: StudentProcessor, alignment
         visual_grid=settings.visual_grid,
         alignment_size=alignment_size or settings.feature_size,
         dropout=settings.dropout,
+        condition_alignment=bool(training.weighs(ALIGNMENT) and training.alignment.condition_weight),
+        concepts=[one.name for one in concepts_of(load_knowledge())] if training.weighs(CONCEPT) else [],
     )
     student = StudentModel(config)
     # Nearly halves the backbone's time on a CPU.
@@ -187,91 +136,86 @@ def _new_student(settings: ModelSettings, processor: StudentProcessor, alignment
     return student
 
 
-def _train(
+def _trainer(
     student: StudentModel,
     processor: StudentProcessor,
-    sets: dict[str, PixelCache],
-    targets: dict[str, TeacherTargets],
-    validation: dict[str, PixelCache],
+    sets: dict[str, DistillationDataset],
+    findings: Sequence[Sequence[Finding]],
     settings: TrainerSettings,
     out: Path,
-) -> None:
-    arguments = TrainingArguments(
-        output_dir=str(out / "checkpoints"),
-        per_device_train_batch_size=settings.batch_size,
-        max_steps=10_000_000,  # the clock ends the training
-        weight_decay=settings.weight_decay,
-        bf16=settings.bf16,
-        logging_steps=settings.log_steps,
-        save_strategy="no",  # by the clock as well
-        save_total_limit=2,
-        remove_unused_columns=False,
-        dataloader_drop_last=True,
-        disable_tqdm=True,
-        report_to=[],
-        seed=settings.seed,
-        use_cpu=not torch.cuda.is_available(),
+    configuration: dict[str, Any],
+) -> DistillationTrainer:
+    by_set = set_weights({name: len(cases) for name, cases in sets.items()}, settings.set_shares)
+    labels = np.concatenate([cases.labels for cases in sets.values()])
+    return DistillationTrainer(
+        student,
+        ConcatDataset(list(sets.values())),
+        Collator(processor, settings.text_length, settings.augmentation, settings.run.seed),
+        settings.objective,
+        settings.schedule,
+        settings.run,
+        out / CHECKPOINTS,
+        weights=balanced_weights(labels, settings.balance, by_set),
+        configuration=configuration,
+        scores=_scores(processor, settings, findings),
     )
-    trainer = DistillationTrainer(
-        model=student,
-        args=arguments,
-        train_dataset=ConcatDataset([DistillationDataset(sets[name], targets[name]) for name in sets]),
-        data_collator=Collator(processor, settings.text_length, settings.augmentation, settings.seed),
-        objective=Objective((settings.uncertain,) * len(CONDITIONS), settings.temperature, settings.told_share),
-        schedule=Schedule(tuple(settings.stages), settings.max_minutes),
-        sampling_weights=_sampling_weights(sets, settings.set_shares),
-    )
-    trainer.remove_callback(PrinterCallback)  # ours says the same in one line
-    trainer.add_callback(SaveOnTime(trainer, settings.checkpoint_minutes))
-    score: Callable[[StudentModel], tuple[float, dict[str, float]]] = lambda model: validation_score(  # noqa: E731
-        model, processor, validation
-    )
-    trainer.add_callback(KeepBest(trainer, score, out / "best", settings.validation_minutes, _print))
-    trainer.add_callback(PrintProgress(trainer, _print))
-    last = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None
-    if last is not None:
-        _print(f"going on from {last}")
-    processor.save_pretrained(out / "best")
-    trainer.train(resume_from_checkpoint=last)
 
 
-def _sampling_weights(sets: dict[str, PixelCache], shares: dict[str, float]) -> list[float]:
-    return [shares[name] / len(cache) for name, cache in sets.items() for _ in range(len(cache))]
+def _scores(
+    processor: StudentProcessor, settings: TrainerSettings, findings: Sequence[Sequence[Finding]]
+) -> TeacherScores | None:
+    """Return the teacher that scores texts while the student trains, where there is to be one."""
+    if settings.on_policy is None:
+        return None
+    scores = TeacherScores.load(processor, settings.on_policy, findings, settings.run.seed)
+    if not scores.shares_vocabulary and settings.distillation.vocabulary is not Vocabulary.OTHER:
+        raise DistillationError(
+            f"The tokens of the teacher {settings.on_policy.teacher} are not the student's.",
+            "Set `distillation.vocabulary` to other, which compares how likely tokens are without their names.",
+        )
+    return scores
 
 
-def _calibrate(student: StudentModel, processor: StudentProcessor, validation: dict[str, PixelCache]) -> None:
-    """Fit the probabilities and choose the thresholds of ``student`` on the validation cases."""
-    logits = {name: condition_logits(student, processor, cache) for name, cache in validation.items()}
-    labels = {name: labels_of(cache) for name, cache in validation.items()}
-    pooled, truth = np.concatenate(list(logits.values())), np.concatenate(list(labels.values()))
-    ids = tuple(f"{name} {row}" for name, of_set in labels.items() for row in range(len(of_set)))
-    calibration = fit_calibration(
-        ConditionTable(ids, CONDITIONS, pooled.astype(np.float64)),
-        ConditionTable(ids, CONDITIONS, truth.astype(np.float64)),
-        CalibrationMethod.PLATT,
-        f"{' and '.join(validation)}, validation",
-    )
-    store_calibration(student.config, calibration)
+def _validation(
+    trainer: DistillationTrainer,
+    processor: StudentProcessor,
+    sets: dict[str, PixelCache],
+    told: dict[str, DistillationDataset],
+    settings: TrainerSettings,
+    out: Path,
+) -> Validation:
+    collate = Collator(processor, settings.text_length)
+    writes = any(settings.weighs(term) for term in TEXT_TERMS)
+    batches = [collate(part) for cases in told.values() for part in _first(cases, settings)] if writes else []
 
-    def probabilities(of: NDArray[np.float32]) -> NDArray[np.floating]:
-        return student.probabilities(torch.from_numpy(of)).numpy()
+    def validate(model: StudentModel) -> dict[str, float]:
+        scores = validation_scores(model, processor, sets)
+        return {**scores, **text_scores(model, batches)} if batches else scores
 
-    held = [HeldOut(probabilities(logits[name]), labels[name]) for name in validation]
-    student.config.thresholds = choose_thresholds(held).tolist()
+    return Validation(trainer, validate, settings.validation, processor, out, _say)
 
 
-def _install(finished: Path, destination: Path) -> None:
-    """Put the finished model where it belongs, all of it or nothing."""
-    arriving = destination.with_name(destination.name + ".arriving")
-    shutil.rmtree(arriving, ignore_errors=True)
-    shutil.copytree(finished, arriving)
-    shutil.rmtree(destination, ignore_errors=True)
-    arriving.replace(destination)
+def _first(cases: DistillationDataset, settings: TrainerSettings) -> list[list[Example]]:
+    """Return the first cases on which texts are measured, in batches."""
+    chosen = [cases[index] for index in range(min(len(cases), settings.reliance_cases))]
+    size = settings.run.batch_size
+    return [chosen[start : start + size] for start in range(0, len(chosen), size)]
 
 
-def _print(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+def _processes() -> PartialState:
+    """Return the processes of this run; without a GPU they talk by gloo, which has to be asked for."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+def _say(line: str) -> None:
+    if _processes().is_main_process:
+        print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line."""
+    auto_cli(train_student, as_positional=False, args=args)
 
 
 if __name__ == "__main__":
-    auto_cli(train_student, as_positional=False)
+    main()

@@ -1,17 +1,23 @@
-"""What a student decides of a prepared set, and one number to select weights by."""
+"""What a student decides of a prepared set, and what to select weights by."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from kdistill_core.datasets.cache import PixelCache
+from kdistill_core.distillation.image_reliance import combined, image_reliance
 from kdistill_core.evaluation.classification import macro_auc, micro_auc
 from kdistill_core.student import StudentModel, StudentProcessor
 from training.student_data import labels_of
+from training.student_page import RELIANCE
 
 _BATCH = 64
+MEAN_AUC = "mean AUC"
 
 
 def condition_logits(student: StudentModel, processor: StudentProcessor, cache: PixelCache) -> NDArray[np.float32]:
@@ -25,13 +31,23 @@ def condition_logits(student: StudentModel, processor: StudentProcessor, cache: 
     return torch.cat(rows).numpy()
 
 
-def validation_score(
-    student: StudentModel, processor: StudentProcessor, sets: dict[str, PixelCache]
-) -> tuple[float, dict[str, float]]:
-    """Return the mean of micro and macro AUC over the sets, and each of them by name."""
-    details: dict[str, float] = {}
+def validation_scores(
+    student: StudentModel, processor: StudentProcessor, sets: Mapping[str, PixelCache]
+) -> dict[str, float]:
+    """Return micro and macro AUC of each set by name, and their mean."""
+    scores: dict[str, float] = {}
     for name, cache in sets.items():
         logits, labels = condition_logits(student, processor, cache), labels_of(cache)
-        details[f"{name} micro-AUC"] = micro_auc(logits, labels)
-        details[f"{name} macro-AUC"] = macro_auc(logits, labels)
-    return float(np.mean(list(details.values()))), details
+        scores[f"{name} micro-AUC"] = micro_auc(logits, labels)
+        scores[f"{name} macro-AUC"] = macro_auc(logits, labels)
+    return {MEAN_AUC: float(np.mean(list(scores.values()))), **scores}
+
+
+def text_scores(student: StudentModel, batches: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
+    """Return the loss of the teacher's text of validation cases, in nats a token, and how far it relies on the image.
+
+    The student writes from its own decisions, as at inference; see :mod:`kdistill_core.distillation.image_reliance`.
+    """
+    placed = ({name: value.to(student.device) for name, value in batch.items()} for batch in batches)
+    measured = combined([image_reliance(student, batch) for batch in placed])
+    return {"text loss": measured.right, RELIANCE: measured.difference}

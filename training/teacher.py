@@ -35,7 +35,7 @@ from kdistill_core.teacher.tuning.fine_tuning import (
     fine_tune,
     with_adapter,
 )
-from training.teacher_page import write_page
+from training.teacher_page import write_teacher_page
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def train_teacher(
         raise TeacherTrainingError("The configuration has no stages.", "Name at least one.")
     if _processes().is_main_process:
         _finish(earlier, out / MODEL, base, lora)
-        write_page(out, [stage.name for stage in stages])
+        write_teacher_page(out, [stage.name for stage in stages])
         if install is not None:
             shutil.copytree(out / MODEL, install, dirs_exist_ok=True)
         _say(f"done: {install or out / MODEL}")

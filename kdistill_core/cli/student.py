@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from kdistill_core.cli import student_export
+from kdistill_core.cli import student_export, student_train
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -15,3 +15,4 @@ def student() -> None:
 
 
 app.command("export")(student_export.export)
+app.command("train")(student_train.train)

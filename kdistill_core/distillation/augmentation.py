@@ -58,10 +58,13 @@ class Augmentation:
                 )
 
 
-def augment(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Return ``pixels`` float32 [B, 1, S, S] in [0, 1], each image varied by a draw of its own from ``generator``."""
-    varied = _blurred(_moved(pixels, settings, generator), settings, generator)
-    return _collimated(_exposed(varied, settings, generator), settings, generator)
+def augment(pixels: Tensor, settings: Augmentation, generators: Sequence[torch.Generator]) -> Tensor:
+    """Return ``pixels`` float32 [B, 1, S, S] in [0, 1], each image varied by a generator of its own.
+
+    So an image is varied alike, whatever other images are in its batch.
+    """
+    varied = _blurred(_moved(pixels, settings, generators), settings, generators)
+    return _collimated(_exposed(varied, settings, generators), settings, generators)
 
 
 def names_a_side(texts: Sequence[str]) -> str | None:
@@ -69,29 +72,34 @@ def names_a_side(texts: Sequence[str]) -> str | None:
     return next((text for text in texts if _SIDE.search(text)), None)
 
 
-def _draw(count: int, width: float, generator: torch.Generator) -> Tensor:
-    """Return float32 [count], uniform from -width to width."""
-    return (torch.rand(count, generator=generator) * 2 - 1) * width
+def _uniform(generators: Sequence[torch.Generator]) -> Tensor:
+    """Return float32 [B], uniform in [0, 1)."""
+    return torch.cat([torch.rand(1, generator=generator) for generator in generators])
 
 
-def _moved(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+def _draw(generators: Sequence[torch.Generator], width: float) -> Tensor:
+    """Return float32 [B], uniform from -width to width."""
+    return (_uniform(generators) * 2 - 1) * width
+
+
+def _moved(pixels: Tensor, settings: Augmentation, generators: Sequence[torch.Generator]) -> Tensor:
     count = len(pixels)
-    angle = _draw(count, math.radians(settings.rotation), generator)
-    zoom = 1 + _draw(count, settings.scale, generator)
+    angle = _draw(generators, math.radians(settings.rotation))
+    zoom = 1 + _draw(generators, settings.scale)
     cosine, sine = angle.cos() / zoom, angle.sin() / zoom
     # grid_sample's coordinates run from -1 to 1, so a share of the side counts double.
-    across, down = (_draw(count, 2 * settings.shift, generator) for _ in range(2))
-    mirror = torch.where(torch.rand(count, generator=generator) < settings.flip, -1.0, 1.0)
+    across, down = (_draw(generators, 2 * settings.shift) for _ in range(2))
+    mirror = torch.where(_uniform(generators) < settings.flip, -1.0, 1.0)
     moves = torch.stack([mirror * cosine, -mirror * sine, mirror * across, sine, cosine, down], dim=-1)
     grid = functional.affine_grid(moves.view(count, 2, 3), list(pixels.shape), align_corners=False)
     return functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _blurred(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+def _blurred(pixels: Tensor, settings: Augmentation, generators: Sequence[torch.Generator]) -> Tensor:
     if settings.blur == 0:
         return pixels
     count, radius = len(pixels), math.ceil(3 * settings.blur)
-    sigma = torch.rand(count, generator=generator).clamp(min=1e-3) * settings.blur
+    sigma = _uniform(generators).clamp(min=1e-3) * settings.blur
     offsets = torch.arange(-radius, radius + 1)
     weights = (-(offsets**2) / (2 * sigma[:, None] ** 2)).exp()
     weights = weights / weights.sum(dim=1, keepdim=True)
@@ -101,20 +109,18 @@ def _blurred(pixels: Tensor, settings: Augmentation, generator: torch.Generator)
     return functional.conv2d(spread, weights[:, None, :, None], groups=count).transpose(0, 1)
 
 
-def _exposed(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    count = len(pixels)
-    shaded = pixels.clamp(min=1e-4) ** _draw(count, settings.gamma, generator).exp().view(-1, 1, 1, 1)
-    factor = 1 + _draw(count, settings.contrast, generator).view(-1, 1, 1, 1)
-    shaded = (shaded - 0.5) * factor + 0.5 + _draw(count, settings.brightness, generator).view(-1, 1, 1, 1)
-    noise = torch.randn(shaded.shape, generator=generator) * settings.noise
+def _exposed(pixels: Tensor, settings: Augmentation, generators: Sequence[torch.Generator]) -> Tensor:
+    shaded = pixels.clamp(min=1e-4) ** _draw(generators, settings.gamma).exp().view(-1, 1, 1, 1)
+    factor = 1 + _draw(generators, settings.contrast).view(-1, 1, 1, 1)
+    shaded = (shaded - 0.5) * factor + 0.5 + _draw(generators, settings.brightness).view(-1, 1, 1, 1)
+    each = [torch.randn(shaded.shape[1:], generator=generator) for generator in generators]
+    noise = torch.stack(each) * settings.noise
     return (shaded + noise).clamp(0, 1)
 
 
-def _collimated(pixels: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    count, side = len(pixels), pixels.shape[-1]
-    left, right, top, bottom = (
-        _draw(count, settings.collimation, generator).clamp(min=0).view(-1, 1) for _ in range(4)
-    )
+def _collimated(pixels: Tensor, settings: Augmentation, generators: Sequence[torch.Generator]) -> Tensor:
+    side = pixels.shape[-1]
+    left, right, top, bottom = (_draw(generators, settings.collimation).clamp(min=0).view(-1, 1) for _ in range(4))
     at = (torch.arange(side) + 0.5) / side
     columns, rows = (at >= left) & (at < 1 - right), (at >= top) & (at < 1 - bottom)
     return pixels * (rows[:, None, :, None] & columns[:, None, None, :])

@@ -36,19 +36,58 @@ class Teacher(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class TokenPredictions:
+    """The teacher's likeliest tokens at every position of a text, of its own vocabulary.
+
+    ids: int [T, k], -1 where there is none. probabilities: float [T, k]. Row t tells of the token at t, so that row 0,
+    the begin of the text, is empty.
+    """
+
+    ids: NDArray[np.integer]
+    probabilities: NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
 class TeacherTargets:
     """What the teacher says of each case.
 
     texts: the rationale, one per case and variant, [N][V]. states: float32 [N, K], 1 where the rationale asserts the
     condition, else 0. embeddings: float32 [N, D] of the first variant, D = 0 where nobody asked for them: the mean of
     its sentences' embeddings, so that a sentence is embedded once, however many rationales share it.
-    groups: int64 [N], equal where the findings told are equal.
+    groups: int64 [N], equal where the findings told are equal. finding_sets: bool [N, K], the conditions told.
+    condition_embeddings: float32 [G, K, D] by group, the mean of the sentences on each condition, NaN where there are
+    none. concepts: float32 [N, C]; see :mod:`kdistill_core.distillation.concepts`. tokens: [N][V], as ``texts``. These
+    four are None where nobody asked. findings: what the teacher was told, by group.
     """
 
     texts: tuple[tuple[str, ...], ...]
     states: NDArray[np.float32]
     embeddings: NDArray[np.float32]
     groups: NDArray[np.int64]
+    finding_sets: NDArray[np.bool_] | None = None
+    condition_embeddings: NDArray[np.float32] | None = None
+    concepts: NDArray[np.float32] | None = None
+    tokens: tuple[tuple[TokenPredictions, ...], ...] | None = None
+    findings: tuple[tuple[Finding, ...], ...] = ()
+
+    def condition_embeddings_of(self, case: int) -> NDArray[np.float32] | None:
+        """Return the condition embeddings float32 [K, D] of one case."""
+        by_group = self.condition_embeddings
+        return None if by_group is None else by_group[int(self.groups[case])]
+
+    def part(self, start: int, stop: int) -> TeacherTargets:
+        """Return the targets of some of the cases, one after another; groups keep their numbers."""
+        at = slice(start, stop)
+        return replace(
+            self,
+            texts=self.texts[at],
+            states=self.states[at],
+            embeddings=self.embeddings[at],
+            groups=self.groups[at],
+            finding_sets=None if self.finding_sets is None else self.finding_sets[at],
+            concepts=None if self.concepts is None else self.concepts[at],
+            tokens=None if self.tokens is None else self.tokens[at],
+        )
 
 
 def told(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -68,8 +107,17 @@ def teacher_targets(
     ]
     texts = [tuple(rationale.text for rationale in versions) for versions in rationales]
     states = np.array([_asserted(versions[0]) for versions in rationales], dtype=np.float32)
-    embeddings = _embeddings([versions[0] for versions in rationales], embed)
-    return TeacherTargets(tuple(texts[group] for group in groups), states[groups], embeddings[groups], groups)
+    spoken = [versions[0] for versions in rationales]
+    by_group, by_condition = _embeddings(spoken, embed)
+    return TeacherTargets(
+        tuple(texts[group] for group in groups),
+        states[groups],
+        by_group[groups],
+        groups,
+        finding_sets=np.array([_conditions(said) for said in told_of]),
+        condition_embeddings=by_condition,
+        findings=tuple(numbers),
+    )
 
 
 def _asserted(rationale: Rationale) -> list[float]:
@@ -77,10 +125,26 @@ def _asserted(rationale: Rationale) -> list[float]:
     return [float(condition in said) for condition in CONDITIONS]
 
 
-def _embeddings(rationales: Sequence[Rationale], embed: Embed | None) -> NDArray[np.float32]:
+def _conditions(said: Sequence[Finding]) -> list[bool]:
+    named = {finding.condition for finding in said}
+    return [condition in named for condition in CONDITIONS]
+
+
+def _embeddings(
+    rationales: Sequence[Rationale], embed: Embed | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return the mean embedding [G, D] of each rationale's sentences, and of those on each condition [G, K, D]."""
     if embed is None:
-        return np.zeros((len(rationales), 0), dtype=np.float32)
+        return np.zeros((len(rationales), 0), dtype=np.float32), None
     spoken = [[text.text[part.span.start : part.span.end] for part in text.sentences] for text in rationales]
     rows = {sentence: row for row, sentence in enumerate(dict.fromkeys(chain.from_iterable(spoken)))}
     vectors = embed(list(rows))
-    return np.stack([vectors[[rows[sentence] for sentence in sentences]].mean(axis=0) for sentences in spoken])
+    whole = [vectors[[rows[sentence] for sentence in sentences]].mean(axis=0) for sentences in spoken]
+    parts = np.full((len(rationales), len(CONDITIONS), vectors.shape[1]), np.nan, dtype=np.float32)
+    for group, (rationale, sentences) in enumerate(zip(rationales, spoken, strict=True)):
+        for column, condition in enumerate(CONDITIONS):
+            pairs = zip(rationale.sentences, sentences, strict=True)
+            own = [rows[text] for part, text in pairs if part.condition is condition]
+            if own:
+                parts[group, column] = vectors[own].mean(axis=0)
+    return np.stack(whole), parts

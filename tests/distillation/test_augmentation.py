@@ -16,7 +16,7 @@ STILL = Augmentation(**{field.name: 0.0 for field in fields(Augmentation)})
 
 
 def varied(pictures: torch.Tensor, settings: Augmentation, seed: int = 0) -> torch.Tensor:
-    return augment(pictures, settings, torch.Generator().manual_seed(seed))
+    return augment(pictures, settings, [torch.Generator().manual_seed(seed + place) for place in range(len(pictures))])
 
 
 def smooth(count: int = 1, side: int = 48) -> torch.Tensor:

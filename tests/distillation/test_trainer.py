@@ -1,168 +1,228 @@
-"""The trainer: the objective on a batch, stages that freeze, and a run that goes on after it was killed."""
+"""The trainer: stages that freeze, what a step averages over, and what ends a run."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import PrinterCallback, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback
 
-from kdistill_core.conditions import CONDITIONS, State
-from kdistill_core.datasets.cache import PixelCache
-from kdistill_core.distillation.batches import Collator, DistillationDataset
-from kdistill_core.distillation.losses import UncertainPolicy, alignment, classification, generation
-from kdistill_core.distillation.objective import Objective
+from kdistill_core.distillation.errors import DistillationError
+from kdistill_core.distillation.run_settings import RunSettings
 from kdistill_core.distillation.schedule import Schedule, Stage
-from kdistill_core.distillation.targets import TeacherTargets
-from kdistill_core.distillation.trainer import DistillationTrainer, KeepBest, SaveOnTime
-from kdistill_core.records import Finding, Patient, Study
-from kdistill_core.student.tiny import tiny_student
-
-K = len(CONDITIONS)
-POLICIES = (UncertainPolicy.IGNORE,) * K
-ALL = {"classification": 5.0, "generation": 1.0, "alignment": 0.3}
+from kdistill_core.distillation.validation import BEST, LAST, SCORE_FILE, Budget, Validation, ValidationSettings
+from kdistill_core.student.loading import load_student
+from tests.distillation.small_runs import ALL, HEADS, cases, trainer_for
 
 
-def cases(count: int = 16) -> DistillationDataset:
-    rng = np.random.default_rng(0)
-    positive = rng.random((count, K)) < 0.3
-    studies = tuple(
-        Study(
-            str(index),
-            Patient(id=str(index)),
-            findings=tuple(
-                Finding(condition, State.POSITIVE if there else State.NEGATIVE)
-                for condition, there in zip(CONDITIONS, row, strict=True)
-            ),
-        )
-        for index, row in enumerate(positive)
-    )
-    pixels = rng.integers(0, 256, (count, 64, 64)).astype(np.uint8)
-    texts = tuple((f"There is edema. {index}",) for index in range(count))
-    targets = TeacherTargets(
-        texts,
-        positive.astype(np.float32),
-        rng.normal(size=(count, 16)).astype(np.float32),
-        np.arange(count) // 2,
-    )
-    return DistillationDataset(PixelCache(pixels, studies), targets)
-
-
-class StopAfter(TrainerCallback):
-    """Ends a run as a kill would: without the training's own end."""
-
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
-
-    def on_step_end(self, args, state, control, **kwargs):
-        if state.global_step >= self._steps:
-            control.should_training_stop = True
-        return control
-
-
-def trainer_for(out: Path, stages: tuple[Stage, ...], minutes: float = 60.0, **settings: object) -> DistillationTrainer:
-    model, processor = tiny_student()
-    arguments = TrainingArguments(
-        output_dir=str(out), per_device_train_batch_size=4, max_steps=1000, save_strategy="no", report_to=[],
-        remove_unused_columns=False, disable_tqdm=True, logging_steps=1, use_cpu=True, seed=3,
-    )  # fmt: skip
-    trainer = DistillationTrainer(
-        model=model, args=arguments, train_dataset=cases(), data_collator=Collator(processor, 32),
-        objective=Objective(POLICIES), schedule=Schedule(stages, minutes), **settings,
-    )  # fmt: skip
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-def test_the_objective_is_the_weighted_sum_of_its_terms() -> None:
-    model, processor = tiny_student()
-    dataset = cases(6)
-    batch = Collator(processor, 32)([dataset[index] for index in range(6)])
-    objective = Objective(POLICIES, temperature=0.2, told_share=1.0)
-    with torch.no_grad():
-        total, logged, output = objective(model, batch, ALL)
-    same = batch["groups"][:, None] == batch["groups"][None, :]
-    expected = (
-        5 * classification(output.condition_logits, batch["condition_labels"], POLICIES).value
-        + generation(output.logits, batch["labels"]).value
-        + 0.3 * alignment(output.explanation_embedding, batch["teacher_embeddings"], same, 0.2).value
-    )
-    assert float(total) == pytest.approx(float(expected), rel=1e-6)
-    assert float(total) == pytest.approx(sum(logged[f"{name}/weighted"] for name in ALL), rel=1e-6)
-
-
-def test_without_the_generation_term_the_language_model_is_not_even_run() -> None:
-    model, processor = tiny_student()
-    dataset = cases(2)
-    batch = Collator(processor, 32)([dataset[0], dataset[1]])
-    _, logged, output = Objective(POLICIES)(model, batch, {"classification": 1.0, "generation": 0.0})
-    assert output.logits is None
-    assert set(logged) == {"classification/raw", "classification/weighted", "classification/count"}
+def losses(trainer) -> list[float]:
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
 def test_a_frozen_module_does_not_move_and_the_others_do(tmp_path: Path) -> None:
-    stage = Stage("decoder", 1.0, 1e-2, {"generation": 1.0}, ("vision", "condition_queries"))
+    stage = Stage("decoder", 3, 1e-2, {"generation": 1.0}, ("vision", "condition_queries"))
     trainer = trainer_for(tmp_path, (stage,))
-    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
-    trainer.add_callback(StopAfter(3))
-    trainer.train()
-    moved = {name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])}
+    before = {name: value.clone() for name, value in trainer.student.state_dict().items()}
+    trainer.train_on()
+    moved = {name for name, value in trainer.student.state_dict().items() if not torch.equal(value, before[name])}
     # Batch statistics of the frozen backbone stand still as well.
     assert not [name for name in moved if name.startswith(("vision", "condition_queries"))]
     assert [name for name in moved if name.startswith("language_model")]
 
 
-def test_the_clock_ends_the_training(tmp_path: Path) -> None:
-    trainer = trainer_for(tmp_path, (Stage("heads", 1.0, 1e-3, {"classification": 1.0}),), minutes=0.005)
-    trainer.train()
-    assert 0 < trainer.state.global_step < 1000
-    assert trainer.minutes >= 0.005
+def test_stages_follow_each_other_with_their_own_rates_and_terms(tmp_path: Path) -> None:
+    stages = (HEADS, Stage("all", 2, 1e-4, ALL, warmup=0.0, final_share=1.0))
+    trainer = trainer_for(tmp_path, stages)
+    trainer.train_on()
+    logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+    assert ["generation/raw" in entry for entry in logged] == [False] * HEADS.steps + [True] * 2
+    schedule = Schedule(stages)
+    # transformers reports the rate of the step that is done.
+    assert [entry["learning_rate"] for entry in logged] == [schedule.learning_rate(step) for step in range(len(logged))]
+    for entry in logged:
+        weighted = sum(value for name, value in entry.items() if name.endswith("/weighted"))
+        assert entry["loss"] == pytest.approx(weighted, abs=2e-4)
 
 
-def test_a_run_that_was_stopped_goes_on_with_its_step_and_its_clock(tmp_path: Path) -> None:
-    stages = (Stage("heads", 1.0, 1e-3, {"classification": 1.0}),)
-    first = trainer_for(tmp_path, stages)
-    first.add_callback(SaveOnTime(first, 0.0))
-    first.add_callback(StopAfter(4))
-    first.train()
-    (*_, last) = sorted(tmp_path.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    step = int(last.name.split("-")[1])
-    stood = torch.load(last / "scheduler.pt", weights_only=True)["minutes"]
-
-    again = trainer_for(tmp_path, stages)
-    again.add_callback(StopAfter(step + 1))
-    again.train(resume_from_checkpoint=str(last))
-    assert again.state.global_step == step + 1
-    assert again.minutes >= stood > 0
+def test_accumulated_batches_teach_as_one_batch_would(tmp_path: Path) -> None:
+    # Blank labels and texts of unequal length make batches of unequally many items.
+    # The backbone's batch statistics know no other micro-batch.
+    stages = (Stage("all", 4, 1e-3, {"classification": 5.0, "generation": 1.0}, ("vision",)),)
+    runs = []
+    for name, (size, accumulate) in {"whole": (8, 1), "parts": (2, 4)}.items():
+        settings = RunSettings(batch_size=size, accumulate=accumulate, log_steps=1)
+        trainer = trainer_for(tmp_path / name, stages, settings, undisturbed=True)
+        trainer.train_on()
+        runs.append((losses(trainer), trainer.student.state_dict()))
+    (whole, weights), (parts, others) = runs
+    np.testing.assert_allclose(parts, whole, rtol=1e-5)
+    assert all(torch.allclose(weights[name], others[name], atol=2e-4) for name in weights)
 
 
-def test_the_best_weights_of_the_last_stage_are_kept(tmp_path: Path) -> None:
-    trainer = trainer_for(tmp_path / "run", (Stage("all", 1.0, 1e-3, {"classification": 1.0}),))
-    scores = iter([0.5, 0.9, 0.7])
-    seen: list[float] = []
-    lines: list[str] = []
+def test_gradient_norms_are_reported_every_so_many_steps(tmp_path: Path) -> None:
+    settings = RunSettings(batch_size=4, log_steps=1, gradient_norm_steps=2)
+    trainer = trainer_for(tmp_path, (Stage("all", 4, 1e-3, ALL),), settings)
+    trainer.train_on()
+    logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+    assert ["alignment/gradient_norm" in entry for entry in logged] == [True, False, True, False]
 
-    def validate(model) -> tuple[float, dict[str, float]]:
+
+def test_a_loss_that_is_no_number_ends_the_run_with_its_batch_saved_without_names(tmp_path: Path) -> None:
+    from safetensors import safe_open
+
+    trainer = trainer_for(tmp_path, (HEADS,))
+    with torch.no_grad():
+        trainer.student.condition_queries.bias[3] = float("nan")
+    with pytest.raises(DistillationError, match=r"The loss is nan at step 1.*nonsense-step-1\.safetensors") as raised:
+        trainer.train_on()
+    path = tmp_path / "nonsense-step-1.safetensors"
+    assert str(path) in raised.value.problem
+    with safe_open(path, "pt") as stored:
+        assert stored.get_tensor("pixel_values").shape == (4, 1, 64, 64)
+        assert len(set(stored.get_tensor("case_keys").tolist())) == 4
+    assert b"patient-" not in path.read_bytes()
+    assert not list(tmp_path.glob("checkpoint-*"))
+
+
+def test_a_gradient_that_is_no_number_ends_the_run_before_it_reaches_the_weights(tmp_path: Path) -> None:
+    trainer = trainer_for(tmp_path, (HEADS,), cases=cases(broken=True))
+    with pytest.raises(DistillationError, match=r"The gradient's norm is nan at step 1"):
+        trainer.train_on()
+    assert all(parameter.isfinite().all() for parameter in trainer.student.parameters())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: not enough memory"),
+    ],
+)
+def test_when_memory_runs_out_the_setting_to_lower_and_the_last_checkpoint_are_named(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_for(tmp_path, (HEADS,), RunSettings(batch_size=4, save_steps=2, log_steps=1))
+    step = trainer.training_step
+
+    def failing(*args: object) -> torch.Tensor:
+        if trainer.state.global_step == 3:
+            raise error
+        return step(*args)
+
+    monkeypatch.setattr(trainer, "training_step", failing)
+    with pytest.raises(DistillationError, match=r"checkpoint-2.*`batch_size` to 2.*`accumulate` to 2"):
+        trainer.train_on()
+    assert (tmp_path / "checkpoint-2").is_dir()
+
+
+def test_another_error_is_not_taken_for_one_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = trainer_for(tmp_path, (HEADS,))
+
+    def failing(*args: object) -> None:
+        raise RuntimeError("shapes cannot be multiplied")
+
+    monkeypatch.setattr(trainer, "training_step", failing)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        trainer.train_on()
+
+
+class Clock(TrainerCallback):
+    """Lets hours pass at a step."""
+
+    def __init__(self, trainer, step: int) -> None:
+        self._trainer, self._step = trainer, step
+
+    def on_step_begin(self, args, state, control, **kwargs) -> None:
+        if state.global_step == self._step:
+            self._trainer._started -= 3600
+
+
+def test_minutes_end_a_run_early_and_more_of_them_let_it_go_on(tmp_path: Path) -> None:
+    said: list[str] = []
+    trainer = trainer_for(tmp_path, (HEADS,), minutes=30)
+    trainer.add_callback(Clock(trainer, 2))
+    trainer.add_callback(Budget(trainer, said.append))
+    trainer.train_on()
+    assert trainer.state.global_step == 3
+    assert said == ["max_minutes (30) are over: training ends early, at step 3 of 5"]
+    assert (tmp_path / "checkpoint-3").is_dir()
+
+    same = trainer_for(tmp_path, (HEADS,), minutes=30)
+    same.train_on()
+    assert same.state.global_step == 3
+    more = trainer_for(tmp_path, (HEADS,), minutes=90)
+    more.add_callback(Budget(more, said.append))
+    more.train_on()
+    assert more.state.global_step == 5
+    assert more.minutes > 60
+
+
+def validated(trainer, out: Path, scores: list[float], **settings: object) -> tuple[Validation, list[str]]:
+    said: list[str] = []
+    each = iter(scores)
+
+    def validate(model) -> dict[str, float]:
         assert not model.training
-        seen.append(float(model.condition_queries.bias.detach().sum()))
-        return next(scores), {}
+        torch.rand(100)  # must not change what is trained afterwards
+        return {"mean AUC": next(each), "other": 0.5}
 
-    best = KeepBest(trainer, validate, tmp_path / "best", 0.0, lines.append)
-    for step in range(3):
-        with torch.no_grad():
-            trainer.model.condition_queries.bias.fill_(float(step))
-        best.measure(step)
-    kept = type(trainer.model).from_pretrained(tmp_path / "best")
-    assert float(kept.condition_queries.bias.detach()[0]) == 1.0
-    assert len(lines) == 3
+    processor = trainer.data_collator.processor
+    chosen = ValidationSettings(**{"steps": 1, **settings})
+    validation = Validation(trainer, validate, chosen, processor, out, said.append)
+    trainer.add_callback(validation)
+    return validation, said
 
 
-def test_sets_of_unequal_size_are_drawn_as_asked_for(tmp_path: Path) -> None:
-    weights = [0.5 / 4] * 4 + [0.5 / 12] * 12
-    stages = (Stage("heads", 1.0, 1e-3, {"classification": 1.0}),)
-    trainer = trainer_for(tmp_path, stages, sampling_weights=weights)
-    sampler = trainer._get_train_sampler()
-    drawn = [index for _ in range(60) for index in sampler]
-    assert np.mean([index < 4 for index in drawn]) == pytest.approx(0.5, abs=0.06)
+def test_the_best_weights_of_the_last_stage_and_the_last_ones_are_kept(tmp_path: Path) -> None:
+    stages = (Stage("heads", 2, 1e-3, {"classification": 1.0}), Stage("all", 3, 1e-3, {"classification": 1.0}))
+    trainer = trainer_for(tmp_path / "run", stages)
+    validation, said = validated(trainer, tmp_path, [0.99, 0.98, 0.5, 0.9, 0.7])
+    trainer.train_on()
+    validation.finish()
+    record = json.loads((tmp_path / BEST / SCORE_FILE).read_text())
+    assert (record["step"], record["score"]) == (4, 0.9)
+    best, _ = load_student(tmp_path / BEST)
+    last, _ = load_student(tmp_path / LAST)
+    assert not torch.equal(best.condition_queries.queries, last.condition_queries.queries)
+    assert torch.equal(last.condition_queries.queries, trainer.student.condition_queries.queries)
+    assert len([line for line in said if line.startswith("validation at step")]) == 5
+
+
+def test_a_score_that_is_better_low_is_chosen_so(tmp_path: Path) -> None:
+    trainer = trainer_for(tmp_path / "run", (Stage("heads", 3, 1e-3, {"classification": 1.0}),))
+    validated(trainer, tmp_path, [0.9, 0.2, 0.5], higher_is_better=False)
+    trainer.train_on()
+    assert json.loads((tmp_path / BEST / SCORE_FILE).read_text())["step"] == 2
+
+
+def test_patience_ends_a_training_for_good(tmp_path: Path) -> None:
+    stages = (Stage("heads", 20, 1e-3, {"classification": 1.0}),)
+    trainer = trainer_for(tmp_path / "run", stages)
+    _, said = validated(trainer, tmp_path, [0.5, 0.9, 0.8, 0.7, 0.6], patience=2)
+    trainer.train_on()
+    assert trainer.state.global_step == 4
+    assert said[-1] == "no better mean AUC in 2 measurements: training ends at step 4"
+    again = trainer_for(tmp_path / "run", stages)
+    again.train_on()
+    assert again.state.global_step == 4
+    assert torch.equal(again.student.condition_queries.queries, trainer.student.condition_queries.queries)
+
+
+def test_measuring_changes_nothing_of_what_is_trained(tmp_path: Path) -> None:
+    stages = (Stage("all", 3, 1e-3, ALL),)
+    plain, measured = trainer_for(tmp_path / "plain", stages), trainer_for(tmp_path / "measured", stages)
+    validated(measured, tmp_path, [0.1, 0.2, 0.3])
+    plain.train_on()
+    measured.train_on()
+    assert losses(plain) == losses(measured)
+
+
+def test_a_score_that_is_not_measured_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    trainer = trainer_for(tmp_path / "run", (HEADS,))
+    validated(trainer, tmp_path, [0.5], score="F1")
+    with pytest.raises(DistillationError, match="mean AUC, other"):
+        trainer.train_on()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from jsonargparse import ActionConfigFile, ArgumentParser
 
 from kdistill_core.conditions import CONDITIONS
+from kdistill_core.distillation.run_settings import RunSettings
 from kdistill_core.distillation.schedule import Stage
+from kdistill_core.distillation.validation import ValidationSettings
 from kdistill_core.student.loading import load_student, weights_sha256
 from training.evaluate_student import METRICS_FILE
-from training.student import ModelSettings, TrainerSettings, train_student
+from training.student import train_student
 from training.student_card import CARD_FILE
 from training.student_data import DataSettings, PhantomSettings
+from training.student_settings import ModelSettings, TrainerSettings, configuration_of
 
+_CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 MODEL = ModelSettings(
     backbone={
         "model_type": "resnet", "num_channels": 1, "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1],
@@ -27,17 +33,31 @@ MODEL = ModelSettings(
     image_size=64, feature_size=32, vocabulary=400,
 )  # fmt: skip
 STAGES = [
-    Stage("heads", 0.5, 1e-3, {"classification": 5.0}),
-    Stage("all", 0.5, 1e-3, {"classification": 5.0, "generation": 1.0}),
+    Stage("heads", 4, 1e-3, {"classification": 5.0}),
+    Stage("all", 4, 1e-3, {"classification": 5.0, "generation": 1.0}),
 ]
 
 
 @pytest.mark.timeout(300)
 def test_a_student_is_trained_measured_installed_and_described(tmp_path: Path) -> None:
     data = DataSettings(PhantomSettings(train=24, validation=12, test=12, side=64), cache=tmp_path / "cache", workers=1)
-    # The clock decides: two hundredths of a minute are a few steps.
-    training = TrainerSettings(0.02, STAGES, batch_size=8, set_shares={"phantom": 1.0}, log_steps=1)
+    training = TrainerSettings(
+        STAGES,
+        RunSettings(batch_size=8, log_steps=1, save_steps=4, gradient_norm_steps=2),
+        ValidationSettings(steps=4),
+        set_shares={"phantom": 1.0},
+        balance=0.5,
+        reliance_cases=12,
+    )
     train_student(tmp_path / "run", MODEL, data, training, install=tmp_path / "installed")
+
+    page = (tmp_path / "run" / "training.html").read_text(encoding="utf-8")
+    assert "Research software" in page
+    for title in ("Terms", "Weighted terms", "Gradients on the encoder", "Learning rate", "Image reliance"):
+        assert f"<h2>{title}</h2>" in page
+    assert "8 of 8 steps" in page
+    assert page.count("<svg") == 8
+    assert list((tmp_path / "run").rglob("events.out.tfevents.*"))
 
     model, processor = load_student(tmp_path / "installed")
     assert processor.image_size == 64
@@ -58,3 +78,23 @@ def test_a_student_is_trained_measured_installed_and_described(tmp_path: Path) -
     assert "Not for diagnosis" in card
     assert "12 images of 12 patients" in card
     assert metrics["weights_sha256"] in card
+
+
+def test_what_may_change_while_a_run_goes_on_is_no_part_of_its_configuration() -> None:
+    data, training = DataSettings(PhantomSettings(train=24)), TrainerSettings(STAGES)
+    settled = configuration_of(MODEL, data, training)
+    faster = replace(training, max_minutes=5.0, run=RunSettings(batch_size=4, save_steps=9))
+    assert configuration_of(MODEL, replace(data, workers=7), faster) == settled
+    for other in (replace(training, balance=0.5), replace(training, run=RunSettings(seed=1))):
+        assert configuration_of(MODEL, data, other) != settled
+    assert configuration_of(replace(MODEL, image_size=128), data, training) != settled
+
+
+def test_the_shipped_configurations_are_read() -> None:
+    parser = ArgumentParser()
+    parser.add_function_arguments(train_student)
+    parser.add_argument("--config", action=ActionConfigFile)
+    given = parser.instantiate(parser.parse_args(["--config", str(_CONFIGS / "student-demo.yaml")]))
+    assert [stage.name for stage in given.training.schedule.stages] == ["heads", "decoder", "all"]
+    assert given.training.schedule.steps == 2500
+    assert given.training.run.bf16
