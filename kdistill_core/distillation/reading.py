@@ -87,14 +87,13 @@ def reading_codes(readings: Sequence[Sequence[ConditionReading]]) -> NDArray[np.
     return np.asarray(rows, dtype=np.float32).reshape(len(rows), len(CONDITIONS))
 
 
-def blank_as_absent(codes: NDArray[np.floating], denied: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
+def blank_as_absent(codes: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return ``codes`` with the blanks of conditions that are hardly ever denied as 0, float32 [N, K].
 
-    codes: [N, K] of 1, 0, -1 or NaN. denied: codes [M, K] in which denials are counted, by default ``codes``. Where
-    fewer than 20 deny a condition, a classifier that masks blanks would see positives alone.
+    codes: [N, K] of 1, 0, -1 or NaN, of the whole training set. Where fewer than 20 deny a condition, a classifier that
+    masks blanks would see positives alone.
     """
-    counted = codes if denied is None else denied
-    rare = (counted == 0).sum(axis=0) < LEAST_DENIED
+    rare = (codes == 0).sum(axis=0) < LEAST_DENIED
     return np.where(np.isnan(codes) & rare, 0, codes).astype(np.float32)
 
 
