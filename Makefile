@@ -52,7 +52,7 @@ teacher-quality: setup ## Measure the shipped teacher beside its base and write 
 	  --corpus runs/corpus-literature --quality runs/teacher-quality/teachers.json
 
 library: setup ## Let the shipped teacher write the rationale library into resources/rationales/
-	$(BIN)/kdistill teacher library runs/library --write resources/models/teacher-demo --seeds 3 \
+	$(BIN)/kdistill teacher library runs/library --write resources/models/teacher-demo --seeds 2 \
 	  --embed resources/models/teacher-demo --out resources/rationales
 
 schema: setup ## Write the JSON Schemas of the records to docs/schema/
