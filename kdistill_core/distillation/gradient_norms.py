@@ -41,6 +41,5 @@ def _norm(term: Term, weight: float, parameters: Sequence[nn.Parameter]) -> floa
     if not term.value.requires_grad:
         return 0.0
     # A term need not reach every parameter: the text does not go through the score of a condition.
-    gradients = torch.autograd.grad(term.value, parameters, retain_graph=True, allow_unused=True)
-    squares = [gradient.detach().double().square().sum() for gradient in gradients if gradient is not None]
-    return abs(weight) * float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+    gradients = torch.autograd.grad(term.value, parameters, retain_graph=True, materialize_grads=True)
+    return abs(weight) * float(torch.stack([gradient.double().square().sum() for gradient in gradients]).sum().sqrt())
