@@ -30,7 +30,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # torchxrayvision's pixels reach from -1024 to 1024.
 XRAY_MEAN, XRAY_STD = (0.5,), (1 / 2048,)
 PREPROCESSOR_FILE = "preprocessor_config.json"
-_SHOWN = 8
+_SHOWN = 4  # faults of a kind
 _STAGES = 3  # that the student fuses, where nothing else is said
 
 
@@ -221,18 +221,22 @@ def _summed(backbone: PretrainedBackbone) -> PretrainedBackbone:
 
 
 def _check_fit(source: Path, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
-    """Raise StudentError that lists every tensor that is lacking, left over or of another shape."""
-    faults = [f"{name} is lacking" for name in expected if name not in given]
-    faults += [f"{name} is left over" for name in given if name not in expected]
-    faults += [
-        f"{name} is {list(given[name].shape)}, not {list(expected[name].shape)}"
-        for name in given
-        if name in expected and given[name].shape != expected[name].shape
-    ]
-    if faults:
-        more = f", and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    """Raise StudentError that lists tensors that are lacking, left over or of another shape, the first of each."""
+    kinds = (
+        [f"{name} is lacking" for name in expected if name not in given],
+        [f"{name} is left over" for name in given if name not in expected],
+        [
+            f"{name} is {list(given[name].shape)}, not {list(expected[name].shape)}"
+            for name in given
+            if name in expected and given[name].shape != expected[name].shape
+        ],
+    )
+    shown = [fault for faults in kinds for fault in faults[:_SHOWN]]
+    if shown:
+        unsaid = sum(map(len, kinds)) - len(shown)
         raise StudentError(
-            f"The weights in {source} do not fit the backbone: {'; '.join(faults[:_SHOWN])}{more}.",
+            f"The weights in {source} do not fit the backbone: {'; '.join(shown)}"
+            f"{f', and {unsaid} more' if unsaid else ''}.",
             "Give the backbone the same depths, widths and channels, or take its configuration from the weights.",
         )
 
@@ -242,7 +246,7 @@ def _apart(
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     names = {name: renamed(name) for name in tensors}
     kept = {new: tensors[name] for name, new in names.items() if new is not None}
-    return kept, tuple(name for name, new in names.items() if new is None)
+    return kept, tuple(sorted(name for name, new in names.items() if new is None))
 
 
 def _counts(tensors: Mapping[str, Tensor], pattern: str) -> list[int]:

@@ -96,6 +96,13 @@ class StudentModel(PreTrainedModel, GenerationMixin):
     def get_output_embeddings(self) -> nn.Module:
         return self.language_model.get_output_embeddings()  # type: ignore[no-any-return]
 
+    def enable_input_require_grads(self) -> None:
+        # Of the text alone: the images' own embeddings may return more than a tensor, which the library cannot take.
+        self.language_model.enable_input_require_grads()
+
+    def disable_input_require_grads(self) -> None:
+        self.language_model.disable_input_require_grads()
+
     def encode(
         self, pixel_values: Tensor, view_ids: Tensor | None = None, view_times: Tensor | None = None
     ) -> ImageEncoding:

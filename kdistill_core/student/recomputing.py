@@ -38,12 +38,12 @@ def without_moving_statistics(checkpoint: Callable[..., Any], module: nn.Module)
 
 @contextmanager
 def _held(norms: list[_BatchNorm]) -> Iterator[None]:
-    tracking = [norm.track_running_stats for norm in norms]
+    # A momentum of 0 leaves the averages as they are, and the same tensors are kept for the gradient.
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     try:
         for norm in norms:
-            # In evaluation mode the statistics are read and not moved, so there they stay in use.
-            norm.track_running_stats = norm.track_running_stats and not norm.training
+            norm.momentum, norm.num_batches_tracked = 0.0, None
         yield
     finally:
-        for norm, tracked in zip(norms, tracking, strict=True):
-            norm.track_running_stats = tracked
+        for norm, (momentum, counted) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, counted
