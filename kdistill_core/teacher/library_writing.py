@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from kdistill_core.teacher.context import RationaleContext
 from kdistill_core.teacher.drafts import Writer
 from kdistill_core.teacher.gate import judge_draft
 from kdistill_core.teacher.knowledge import KnowledgeBase
 from kdistill_core.teacher.library_making import library_contexts
+from kdistill_core.teacher.parts import labeled
 from kdistill_core.teacher.store import RationaleStore
-from kdistill_core.teacher.writing import Tally, WritingSettings, write_rationales
+from kdistill_core.teacher.writing import Judge, Tally, WritingSettings, write_rationales
 
 
 def write_library_rationales(
@@ -23,10 +25,14 @@ def write_library_rationales(
 ) -> Tally:
     """Store a rationale of each finding of the library for each of ``seeds``; what is stored is not written again.
 
-    report: called with what became of them so far, and how many there are. Raises what the writer and the store raise.
+    What this writer's model wrote from an earlier state of the knowledge base stands as long as it passes the gate
+    of today, so that a corrected statement asks only for those anew that said it. report: called with what became of
+    them so far, and how many there are. Raises what the writer and the store raise.
     """
     contexts = library_contexts(knowledge)
-    total = Tally()
+    judge = partial(judge_draft, knowledge=knowledge)
+    standing = _standing(store, writer, judge)
+    total = Tally(reused=len(standing))
     for seed in seeds:
         with RationaleStore(store).writing() as shelf:
             before = total
@@ -36,6 +42,25 @@ def write_library_rationales(
                     report(before + tally, len(contexts) * len(seeds))
 
             total += write_rationales(
-                contexts, writer, partial(judge_draft, knowledge=knowledge), shelf, WritingSettings(seed=seed), tell
+                [context for context in contexts if (context, seed) not in standing],
+                writer,
+                judge,
+                shelf,
+                WritingSettings(seed=seed),
+                tell,
             )
     return total
+
+
+def _standing(store: Path, writer: Writer, judge: Judge) -> set[tuple[RationaleContext, int]]:
+    """Return the findings, by seed, of which this model's rationale from other notes still passes the gate."""
+    identity = writer.identity
+    return {
+        (rationale.context, rationale.seed)
+        for rationale in (RationaleStore(store) if store.is_dir() else ())
+        if rationale.accepted
+        and rationale.writer.model_sha256 == identity.model_sha256
+        and rationale.writer.prompt_sha256 == identity.prompt_sha256
+        and rationale.writer.settings != identity.settings
+        and judge(labeled(rationale.sentences), rationale.context).accepted
+    }

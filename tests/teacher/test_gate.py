@@ -52,7 +52,7 @@ def test_a_right_rationale_passes_and_names_its_statements(knowledge: KnowledgeB
         ("form", _with("Sign: It shows as a costophrenic angle that is")),
         ("form", _with("Sign: It shows as a blunted angle. It shows as fluid.")),
         ("repetition", _with("Against: It shows as a costophrenic angle that is blunted.")),
-        ("repetition", _with("Against: A sharp angle on a film or a sharp angle on a film would speak against an effusion.")),
+        ("repetition", _with("Against: A sharp angle on a film or a sharp angle on a film would speak against it.")),
         ("invention", _with("Sign: It shows as a costophrenic angle that is blunted by 3 cm.")),
         ("invention", _with("Against: Sharp angles on the prior study would speak against an effusion.")),
         ("labeler", _with("Finding: There is no left pleural effusion.")),

@@ -59,8 +59,9 @@ def test_roles_choose_the_sentences(known: RationaleLibrary) -> None:
 
 
 def test_variants_take_turns(bundled: RationaleLibrary) -> None:
-    count = len(bundled.variants(C.EDEMA, S.POSITIVE))
-    texts = [bundled.compose([Finding(C.EDEMA, S.POSITIVE)], variant=v).text for v in range(count + 1)]
+    count = len(bundled.variants(C.EDEMA, S.POSITIVE, None, SMALL))
+    edema = [Finding(C.EDEMA, S.POSITIVE, severity=SMALL)]
+    texts = [bundled.compose(edema, variant=v).text for v in range(count + 1)]
     assert len(set(texts)) == count >= 2
     assert texts[0] == texts[count]
 
