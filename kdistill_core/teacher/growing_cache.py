@@ -27,13 +27,13 @@ class GrowingLayer(DynamicLayer):
     """Keys and values of a layer, float [rows, heads, tokens, size]: views of stores with room for more tokens."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
         self._stores: list[Tensor] = []
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Add the states of new tokens, and return those of all."""
         del args, kwargs
-        if self.get_seq_length() == 0:
+        if self.keys is None or self.values is None or self.get_seq_length() == 0:
             self.lazy_initialization(key_states, value_states)
             held = [key_states[:, :, :0], value_states[:, :, :0]]
         else:
