@@ -70,7 +70,7 @@ def train_student(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    library_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    library_logging.disable_progress_bar()
     torch.manual_seed(training.run.seed)
     with _processes().main_process_first():
         train = prepare(data, Split.TRAIN, model.image_size)

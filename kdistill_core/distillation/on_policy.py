@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -83,7 +84,8 @@ class TeacherScores:
         student.eval()  # type: ignore[no-untyped-call]
         with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad():
             torch.manual_seed(draw_seed(self.seed, *numbers))
-            ids = student.generate(
+            writing: Any = student
+            ids: Tensor = writing.generate(
                 input_ids=begin,
                 attention_mask=torch.ones_like(begin),
                 **student_inputs(batch),
@@ -138,7 +140,7 @@ class TeacherScores:
                 input_ids=torch.tensor([[*asked, *ids]], device=device), logits_to_keep=len(ids) + 1
             ).logits[0, :-1]
         if self.shares_vocabulary:
-            return logits.float()
+            return cast("Tensor", logits.float())
         return torch.softmax(logits.float(), dim=-1).topk(min(self.settings.likeliest, logits.shape[-1])).values
 
     def messages(self, group: int) -> tuple[Message, ...]:

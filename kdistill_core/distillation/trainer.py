@@ -201,7 +201,7 @@ class DistillationTrainer(Trainer):
         self._measure_norms(terms, weights)
         total = torch.stack([weights[name] * shares[name] * term.value for name, term in terms.items()]).sum()
         if not bool(torch.isfinite(total)):
-            raise nonsense("The loss", float(total), self.state.global_step + 1, [inputs], self.out)
+            raise nonsense("The loss", float(total.detach()), self.state.global_step + 1, [inputs], self.out)
         self._terms_so_far.add(terms, shares, weights, len(self._step_batches))
         return (total, output) if return_outputs else total
 
@@ -251,7 +251,7 @@ class DistillationTrainer(Trainer):
 
     @override
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
-        norm = super()._get_grad_norm(model, grad_norm)
+        norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
         value = float(norm)
         if not np.isfinite(value):
             step = self.state.global_step + 1

@@ -70,13 +70,11 @@ class Validation(TrainerCallback):
     ) -> TrainerControl:
         if state.global_step % self._settings.steps == 0 or state.global_step >= self._trainer.schedule.steps:
             self._measure()
-            left = self._settings.patience - self._without_a_better_one()
-            if self._settings.patience and left <= 0 and state.global_step < self._trainer.schedule.steps:
-                self._print(
-                    f"no better {self._settings.score} in {self._settings.patience} measurements: training ends"
-                )
+            score, patience = self._settings.score, self._settings.patience
+            if patience and self._without_a_better_one() >= patience:
+                self._print(f"no better {score} in {patience} measurements: training ends at step {state.global_step}")
                 self._trainer.end()
-        return self._trainer.control
+        return control
 
     def finish(self) -> None:
         """Measure the last weights if that was not done; keep them as the last, and as the best if none was kept."""
@@ -84,7 +82,8 @@ class Validation(TrainerCallback):
         if not any(entry["step"] == step for entry in self._history()):
             self._measure()
         self._keep(self._out / LAST, {})
-        if not (self._out / BEST / SCORE_FILE).is_file():
+        # The first process writes; the others ask it, and not a disk that it may still be writing to.
+        if not of_first_process(float((self._out / BEST / SCORE_FILE).is_file())):
             self._print("the last stage was not reached: the last weights are kept as the best")
             self._keep(self._out / BEST, {"step": step})
 
@@ -155,10 +154,8 @@ class Budget(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        if self._trainer.is_over_budget:
-            most, steps = self._trainer.schedule.max_minutes, self._trainer.schedule.steps
-            self._print(
-                f"the {most:g} minutes of max_minutes are over: training ends at step {state.global_step} of {steps}"
-            )
+        if state.global_step < self._trainer.schedule.steps and self._trainer.is_over_budget:
+            at = f"step {state.global_step} of {self._trainer.schedule.steps}"
+            self._print(f"max_minutes ({self._trainer.schedule.max_minutes:g}) are over: training ends early, at {at}")
             control.should_training_stop = control.should_save = True
         return control

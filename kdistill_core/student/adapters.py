@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
 
@@ -47,8 +47,8 @@ def insert_lora(language_model: nn.Module, settings: dict[str, Any]) -> None:
         named = LoraSettings(**settings)
         targets = named.targets if isinstance(named.targets, str) else list(named.targets)
         config = LoraConfig(
-            r=named.rank, lora_alpha=named.alpha, lora_dropout=named.dropout, target_modules=targets, bias="none",
-            task_type="CAUSAL_LM",
+            r=named.rank, lora_alpha=cast("int", named.alpha), lora_dropout=named.dropout, target_modules=targets,
+            bias="none", task_type="CAUSAL_LM",
         )  # fmt: skip
         inject_adapter_in_model(config, language_model)
     except (ValueError, TypeError) as error:

@@ -183,7 +183,8 @@ def _resnet_name(name: str) -> str | None:
 
 def _of_folder(folder: Path, out_features: Sequence[str] | None) -> PretrainedBackbone:
     config, weights, left_out = read_backbone_folder(folder, out_features)
-    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     try:
         about: dict[str, Any] = json.loads((folder / PREPROCESSOR_FILE).read_text(encoding="utf-8"))
         mean = tuple(float(value) for value in about.get("image_mean", mean))

@@ -66,14 +66,14 @@ class DenseLayer(GradientCheckpointingLayer):
         return torch.cat([features, new], dim=1)
 
 
-class DenseNetBackbone(BackboneMixin, PreTrainedModel):  # type: ignore[no-untyped-call,misc]
+class DenseNetBackbone(BackboneMixin, PreTrainedModel):
     """The stem, dense blocks and transitions; feature maps [B, C, h, w] of the stages that are asked for."""
 
     config: DenseNetConfig
     config_class = DenseNetConfig
     base_model_prefix = "densenet"
     main_input_name = "pixel_values"
-    input_modalities = ("image",)
+    input_modalities = ["image"]  # noqa: RUF012 - the library declares a list
     supports_gradient_checkpointing = True
     has_attentions = False
 
@@ -103,9 +103,9 @@ class DenseNetBackbone(BackboneMixin, PreTrainedModel):  # type: ignore[no-untyp
                 channels //= 2
         parts[_last_norm(config)] = nn.BatchNorm2d(channels)
         self.features = nn.ModuleDict(parts)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
-    def forward(self, pixel_values: Tensor, **_: Any) -> BackboneOutput:
+    def forward(self, pixel_values: Tensor, **_: Any) -> BackboneOutput:  # type: ignore[override]
         """Return the feature maps of ``pixel_values`` [B, channels, S, S]."""
         last = len(self.config.depths)
         stem = functional.relu(self.features["norm0"](self.features["conv0"](pixel_values)))
@@ -119,7 +119,8 @@ class DenseNetBackbone(BackboneMixin, PreTrainedModel):  # type: ignore[no-untyp
             transition = cast("nn.Sequential", self.features[f"transition{number}"])
             maps[f"stage{number}"] = functional.relu(transition.get_submodule("norm")(hidden))
             hidden = functional.avg_pool2d(transition.get_submodule("conv")(maps[f"stage{number}"]), 2)
-        return BackboneOutput(feature_maps=tuple(maps[name] for name in self.out_features))
+        found: Any = tuple(maps[name] for name in self.out_features)
+        return BackboneOutput(feature_maps=found)
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):

@@ -86,7 +86,7 @@ def export_student(source: Path, out: Path, *, half: bool = False, onnx: bool = 
             export_encoder(student, arriving / ONNX_FILE)
         if half:
             _check_half(student)
-            student.half()
+            student.half()  # type: ignore[no-untyped-call]
         student.save_pretrained(arriving)
         processor.save_pretrained(arriving)
         exported = Exported(

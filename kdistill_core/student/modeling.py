@@ -313,7 +313,7 @@ class StudentModel(PreTrainedModel, GenerationMixin):
     ) -> None:
         if enable:
             gradient_checkpointing_func = without_moving_statistics(gradient_checkpointing_func, self.vision)
-        super()._set_gradient_checkpointing(enable, gradient_checkpointing_func, every_n_layers)  # type: ignore[no-untyped-call]
+        super()._set_gradient_checkpointing(enable, gradient_checkpointing_func, every_n_layers)
 
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)  # type: ignore[no-untyped-call]

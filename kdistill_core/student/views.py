@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +83,7 @@ class ViewEmbedding(nn.Module):
     def start(self) -> None:
         """Set both parts to 0, whatever the days."""
         init.zeros_(self.kind)
-        last = self.time[-1]
+        last: Any = self.time[-1]
         init.zeros_(last.weight)
         init.zeros_(last.bias)
 

@@ -66,7 +66,8 @@ def read_backbone_folder(
             )
         if out_features is not None:
             config.out_features = list(out_features)
-        loaded: Any = MODEL_FOR_BACKBONE_MAPPING[type(config)].from_pretrained(
+        kind: Any = MODEL_FOR_BACKBONE_MAPPING[type(config)]
+        loaded: Any = kind.from_pretrained(
             folder, config=config, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:

@@ -184,9 +184,10 @@ def test_a_draw_is_augmented_alike_in_any_batch(cases: PixelCache, processor: St
     collate = Collator(processor, 64, Augmentation(), seed=5)
     together = collate(drawn)["pixel_values"]
     apart = torch.cat([collate([example])["pixel_values"] for example in reversed(drawn)]).flip(0)
-    assert torch.equal(together, apart)
+    # A convolution of one image and of four may round otherwise.
+    assert torch.allclose(together, apart, atol=1e-5)
     again = collate([dataclasses.replace(drawn[0], draw=7)])["pixel_values"]
-    assert not torch.equal(again, together[:1])
+    assert (again - together[:1]).abs().max() > 0.1
 
 
 def test_the_teacher_is_given_findings_and_never_pixels_or_report_words(cases: PixelCache) -> None:

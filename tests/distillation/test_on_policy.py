@@ -31,7 +31,7 @@ POLICIES = (UncertainPolicy.IGNORE,) * len(CONDITIONS)
 
 
 def scores_of(teacher: TeacherModel, processor: StudentProcessor, findings: object = FINDINGS) -> TeacherScores:
-    settings = OnPolicySettings("unused", likeliest=8, new_tokens=12)
+    settings = OnPolicySettings("unused", likeliest=8, new_tokens=8)
     return TeacherScores(teacher, processor, settings, findings, load_prompt(), load_knowledge(), seed=3)
 
 
@@ -151,7 +151,7 @@ def test_the_gradient_lowers_the_divergence_from_the_teacher_on_the_students_own
 
     before = divergence()
     optimizer = torch.optim.Adam(student.language_model.parameters(), lr=3e-3)
-    for step in range(15):
+    for step in range(10):
         scored = scores.scored(scores.written(student, batch(), step))
         optimizer.zero_grad()
         objective.terms(student, scored, weights)[0]["distillation"].value.backward()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +13,7 @@ from torch import nn
 
 from kdistill_core.distillation.normalization import SharedBatchNorm2d, share_batch_statistics
 from kdistill_core.student.loading import load_student
-from tests.distillation import two_processes
 from tests.distillation.two_processes import CONFIGS, SHORT, STAGES, run
-
-_ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of what two processes trained, copied and sharded."""
-    out = tmp_path_factory.mktemp("together")
-    launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29621")
-    script = str(Path(two_processes.__file__))
-    done = subprocess.run(
-        [sys.executable, *launcher, script, str(out)],
-        cwd=_ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(_ROOT)},
-        capture_output=True,
-        timeout=500,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return out
 
 
 @pytest.mark.parametrize(("name", "stages"), [("copied", STAGES), ("sharded", SHORT)])

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,13 +12,8 @@ from safetensors.torch import load_file
 from kdistill_core.distillation.checkpoints import SEAL, differences, flat, newest_checkpoint
 from kdistill_core.distillation.errors import DistillationError
 from kdistill_core.distillation.run_settings import RunSettings
-from kdistill_core.distillation.schedule import Stage
-from tests.distillation.small_runs import ALL, HEADS, trainer_for
-
-_ROOT = Path(__file__).parents[2]
-# Two stages, with dropout, augmentation, draws of what is told, and accumulation.
-STAGES = (Stage("heads", 8, 1e-3, {"classification": 1.0}), Stage("all", 12, 1e-3, ALL, ("vision",)))
-SETTINGS = RunSettings(batch_size=2, accumulate=2, save_steps=5, log_steps=1)
+from tests.distillation.small_runs import HEADS, trainer_for
+from tests.distillation.two_processes import KILLED, KILLED_SETTINGS
 
 
 def measured(trainer) -> list[dict[str, float]]:
@@ -35,37 +25,21 @@ def measured(trainer) -> list[dict[str, float]]:
     ]
 
 
-def test_a_run_that_was_killed_goes_on_to_the_last_digit(tmp_path: Path) -> None:
-    whole = trainer_for(tmp_path / "whole", STAGES, SETTINGS)
+def test_a_run_that_was_killed_goes_on_to_the_last_digit(together: Path, tmp_path: Path) -> None:
+    whole = trainer_for(tmp_path, KILLED, KILLED_SETTINGS)
     whole.train_on()
-    program = (
-        "import sys; from pathlib import Path; from tests.distillation import test_resuming as t;"
-        "t.trainer_for(Path(sys.argv[1]), t.STAGES, t.SETTINGS).train_on()"
-    )
-    running = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "killed")],
-        cwd=_ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT)},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 300
-    while not list((tmp_path / "killed").glob("checkpoint-*")):
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
+    newest, _ = newest_checkpoint(together / "killed")
+    assert newest.name != "checkpoint-20"
 
-    again = trainer_for(tmp_path / "killed", STAGES, SETTINGS)
+    again = trainer_for(together / "killed", KILLED, KILLED_SETTINGS)
     again.train_on()
     assert measured(again) == measured(whole)
-    weights = [load_file(tmp_path / run / "checkpoint-20" / "model.safetensors") for run in ("whole", "killed")]
+    weights = [load_file(run / "checkpoint-20" / "model.safetensors") for run in (tmp_path, together / "killed")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_what_is_not_whole_is_passed_over_and_older_ones_are_cleared_away(tmp_path: Path) -> None:
-    trainer_for(tmp_path, STAGES, SETTINGS).train_on()
+    trainer_for(tmp_path, KILLED, KILLED_SETTINGS).train_on()
     assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-15", "checkpoint-20"]
     assert newest_checkpoint(tmp_path)[0].name == "checkpoint-20"
     weights = tmp_path / "checkpoint-20" / "model.safetensors"
@@ -79,7 +53,7 @@ def test_what_is_not_whole_is_passed_over_and_older_ones_are_cleared_away(tmp_pa
 def test_a_full_disk_leaves_the_earlier_checkpoint_as_the_newest(
     tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = trainer_for(tmp_path, STAGES, SETTINGS)
+    trainer = trainer_for(tmp_path, KILLED, KILLED_SETTINGS)
     write = {"weights": trainer._save, "optimizer": trainer._save_optimizer_and_scheduler}[what]
 
     def filling(folder: str, *args: object, **named: object) -> None:
@@ -96,7 +70,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_as_the_newest(
     assert newest_checkpoint(tmp_path)[0].name == "checkpoint-5"
     assert not list(tmp_path.glob("**/checkpoint-10"))
 
-    again = trainer_for(tmp_path, STAGES, SETTINGS)
+    again = trainer_for(tmp_path, KILLED, KILLED_SETTINGS)
     again.train_on()
     assert again.state.global_step == 20
 

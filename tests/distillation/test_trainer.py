@@ -11,6 +11,7 @@ import torch
 from transformers import TrainerCallback
 
 from kdistill_core.distillation.errors import DistillationError
+from kdistill_core.distillation.faults import is_out_of_memory
 from kdistill_core.distillation.run_settings import RunSettings
 from kdistill_core.distillation.schedule import Schedule, Stage
 from kdistill_core.distillation.validation import BEST, LAST, SCORE_FILE, Budget, Validation, ValidationSettings
@@ -102,15 +103,26 @@ def test_a_gradient_that_is_no_number_ends_the_run_before_it_reaches_the_weights
         RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: not enough memory"),
     ],
 )
+def test_memory_that_ran_out_is_known_on_every_device(error: Exception) -> None:
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
+
+
+def test_memory_that_the_allocator_refuses_is_known() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert is_out_of_memory(raised.value)
+
+
 def test_when_memory_runs_out_the_setting_to_lower_and_the_last_checkpoint_are_named(
-    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trainer_for(tmp_path, (HEADS,), RunSettings(batch_size=4, save_steps=2, log_steps=1))
     step = trainer.training_step
 
     def failing(*args: object) -> torch.Tensor:
         if trainer.state.global_step == 3:
-            raise error
+            raise torch.OutOfMemoryError("CUDA out of memory.")
         return step(*args)
 
     monkeypatch.setattr(trainer, "training_step", failing)

@@ -1,10 +1,15 @@
-"""What `test_processes.py` runs under torchrun: one training copied over two processes, one sharded over them."""
+"""What runs under torchrun for the tests: a training that is killed, one copied over two processes, one sharded.
+
+They share one start, because importing takes longer than all of them.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -19,6 +24,9 @@ from tests.distillation.small_runs import ALL, trainer_for
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 STAGES = (Stage("heads", 10, 1e-3, {"classification": 1.0}), Stage("all", 40, 1e-3, ALL))
+# Two stages, with dropout, augmentation, draws of what is told, and accumulation.
+KILLED = (Stage("heads", 8, 1e-3, {"classification": 1.0}), Stage("all", 12, 1e-3, ALL, ("vision",)))
+KILLED_SETTINGS = RunSettings(batch_size=2, accumulate=2, save_steps=5, log_steps=1)
 SHORT = (Stage("heads", 2, 1e-3, {"classification": 1.0}, ("language_model",)), Stage("all", 2, 1e-3, ALL))
 
 
@@ -46,6 +54,22 @@ def run(out: Path, stages: tuple[Stage, ...], batch_size: int) -> list[dict[str,
     return logged(trainer)
 
 
+def killed_run(out: Path) -> None:
+    """Start a training by itself and kill it when its first checkpoint is there."""
+    child = os.fork()
+    if child == 0:
+        for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+            os.environ.pop(name, None)
+        trainer_for(out, KILLED, KILLED_SETTINGS).train_on()
+        os._exit(0)
+    while not list(out.glob("checkpoint-*")):
+        if os.waitpid(child, os.WNOHANG) != (0, 0):
+            raise RuntimeError("The training ended before it had a checkpoint.")
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
 def launched_with(configuration: Path) -> dict[str, str]:
     """Return what `accelerate launch` puts into the environment for a shipped configuration of sharding."""
     sharding = yaml.safe_load(configuration.read_text(encoding="utf-8"))["fsdp_config"]
@@ -55,6 +79,8 @@ def launched_with(configuration: Path) -> dict[str, str]:
 
 
 def main(out: Path) -> None:
+    if os.environ["RANK"] == "0":
+        killed_run(out / "killed")
     state = PartialState(cpu=True)
     found = {"copied": run(out / "copied", STAGES, 2)}
     os.environ.update(launched_with(CONFIGS / "accelerate-fsdp.yaml"))

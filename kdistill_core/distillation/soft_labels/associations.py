@@ -78,7 +78,7 @@ def centered(moved: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray
     """Return ``moved`` [N, K] less its mean over each condition's mentions, which calibration has seen already."""
     known = ~np.isnan(labels)
     means = np.where(known, moved, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return moved - means
+    return np.asarray(moved - means)
 
 
 def cooccurrence_log_odds(present: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -62,4 +62,4 @@ def _auc(
     downs = np.add.reduceat((weights * ~positive).astype(np.float64), begins, axis=1)
     pairs = ups.sum(axis=1) * downs.sum(axis=1)
     won = (ups * (np.cumsum(downs, axis=1) - downs / 2)).sum(axis=1)
-    return np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return np.asarray(np.divide(won, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0))
