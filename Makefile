@@ -48,8 +48,8 @@ teacher-quality: setup ## Measure the shipped teacher beside its base and write 
 	  --literature runs/corpus-literature --general runs/general.jsonl \
 	  --pubmedqa ../shared/data/literature/pubmedqa_ori_pqal.json \
 	  --log runs/teacher-demo/literature --log runs/teacher-demo/rationales
-	$(BIN)/python -m training.teacher_card resources/models/teacher-demo --config training/configs/teacher-demo.yaml \
-	  --corpus runs/corpus-literature --quality runs/teacher-quality/teachers.json
+	$(BIN)/python -m training.teacher_card resources/models/teacher-demo training/configs/teacher-demo.yaml \
+	  runs/corpus-literature runs/teacher-quality/teachers.json
 
 library: setup ## Let the shipped teacher write the rationale library into resources/rationales/
 	$(BIN)/kdistill teacher library runs/library --write resources/models/teacher-demo --seeds 2 \

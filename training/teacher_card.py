@@ -1,7 +1,7 @@
 """Write the model card of a trained teacher: what it read, how it was trained, and what it scored beside its base.
 
-    python -m training.teacher_card resources/models/teacher-demo --config training/configs/teacher-demo.yaml \
-        --corpus runs/corpus-literature --quality runs/teacher-quality/teachers.json
+    python -m training.teacher_card resources/models/teacher-demo training/configs/teacher-demo.yaml \
+        runs/corpus-literature runs/teacher-quality/teachers.json
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from kdistill_core.teacher.model import TeacherModel
 CARD = "README.md"
 
 
-def write_teacher_card(model: Path, config: Path, corpus: Path, quality: Path) -> None:
+def write_teacher_card(model: Path, training_config: Path, corpus: Path, quality: Path) -> None:
     """Write ``model/README.md``.
 
-    model: folder of the adapter. config: of its training. corpus: folder of the corpus it read. quality: teachers.json
-    of `kdistill teacher evaluate`, the base first.
+    model: folder of the adapter. training_config: of its training. corpus: folder of the corpus it read. quality:
+    teachers.json of `kdistill teacher evaluate`, the base first.
     """
     measured = from_json(quality.read_bytes(), TeacherQuality)
     teacher = TeacherModel.load(model)
@@ -52,8 +52,8 @@ def write_teacher_card(model: Path, config: Path, corpus: Path, quality: Path) -
         adapter=adapter,
         megabytes=sum(path.stat().st_size for path in model.glob("*.safetensors")) / 1e6,
         sha256=teacher.sha256,
-        config=config.as_posix(),
-        settings=config.read_text(encoding="utf-8"),
+        config=training_config.as_posix(),
+        settings=training_config.read_text(encoding="utf-8"),
         corpus_summary=(corpus / CARD).read_text(encoding="utf-8").splitlines()[2],
         teachers=measured.teachers,
         rows=main_rows(measured),

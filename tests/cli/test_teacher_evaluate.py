@@ -27,8 +27,9 @@ def test_teachers_are_put_side_by_side_and_what_is_kept_is_not_measured_again(
     assert first.exit_code == 0, first.output
     assert first.stdout.splitlines()[-1] == str(out / "index.html")
     rows = list(csv.DictReader(first.stdout.splitlines()[:-1]))
-    assert [row["measure"] for row in rows] == ["perplexity"] * 2
-    base, tuned = rows
+    assert [row["measure"] for row in rows] == ["perplexity"] * 4
+    assert [row["over"] for row in rows] == ["literature"] * 2 + ["literature, after 32 tokens"] * 2
+    base, tuned = rows[:2]
     assert base[f"beside {tiny_folder.name}"] == ""
     ratio = float(tuned[f"beside {tiny_folder.name}"].split()[1])
     assert ratio == pytest.approx(float(tuned["value"]) / float(base["value"]), abs=2e-3)

@@ -66,17 +66,26 @@ def test_a_right_rationale_passes_and_names_its_statements(knowledge: KnowledgeB
             "grounding of the settles",
             _with("Settled by: Echocardiography shows the fluid directly, and a lateral decubitus film moves it."),
         ),
-        (
-            "coherence",
-            _with("Argument: Fluid spreads behind the lung when the patient lies down, so a haze with visible vessels "
-                  "argues for fluid."),
-        ),
     ],
 )  # fmt: skip
 def test_a_fault_is_turned_away_for_what_it_is(knowledge: KnowledgeBase, check: str, lines: tuple[str, ...]) -> None:
     judged = _judged(knowledge, lines)
     assert check in {verdict.check for verdict in judged.verdicts if not verdict.passed}
     assert not judged.accepted
+
+
+def test_the_argument_has_to_be_that_of_the_sign_beside_it(knowledge: KnowledgeBase) -> None:
+    large = RationaleContext(Condition.PLEURAL_EFFUSION, State.POSITIVE, Side.LEFT, Severity.LARGE)
+    edge, outline = knowledge[Condition.PLEURAL_EFFUSION].fitting(large.state, large.severity, large.side).signs[:2]
+    said = (
+        "Finding: There is a large left pleural effusion.",
+        LINES[1],
+        f"Sign: {edge.text}",
+        f"Argument: {outline.argument}",
+        *LINES[4:],
+    )
+    failed = [verdict.check for verdict in _judged(knowledge, said, large).verdicts if not verdict.passed]
+    assert failed == ["coherence"]
 
 
 def test_a_sign_of_another_severity_is_not_grounded(knowledge: KnowledgeBase) -> None:

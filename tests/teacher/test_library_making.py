@@ -115,19 +115,18 @@ def test_a_written_rationale_replaces_the_knowledge_base_s_and_says_where_it_com
 
 
 def test_variants_show_different_signs_before_other_words_for_the_same(few: KnowledgeBase) -> None:
-    known = few[C.PLEURAL_EFFUSION]
-    fitting = known.fitting(severity=Severity.LARGE, side=Side.LEFT).signs
-    assert len(fitting) >= 2
-    reworded = lines(few, 0).replace(known.against[0].text, known.against[1].text)
+    left = replace(CONTEXT, severity=None)
+    fitting = few[left.condition].fitting(left.state, left.severity, left.side)
+    first, second = (lines(few, sign, left) for sign in (0, 1))
     rationales = [
-        example.stored(CONTEXT, lines(few, 0), seed=0),
-        example.stored(CONTEXT, reworded, seed=1),
-        example.stored(CONTEXT, lines(few, 1), seed=2),
+        example.stored(left, first, seed=0),
+        example.stored(left, first.replace(fitting.against[0].text, fitting.against[1].text), seed=1),
+        example.stored(left, second, seed=2),
     ]
     made = making(rationales, few, variants=2)
-    found = made.library.variants(CONTEXT.condition, CONTEXT.state, CONTEXT.side, CONTEXT.severity)
+    found = made.library.variants(left.condition, left.state, left.side, left.severity)
     signs = [sentence.text for entry in found for sentence in entry.sentences if sentence.role is R.SIGN]
-    assert signs == [fitting[0].text, fitting[1].text]
+    assert signs == [fitting.signs[0].text, fitting.signs[1].text]
     assert [entry.variant for entry in found] == [0, 1]
     assert made.spare == 1
 
