@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from kdistill_core.engine.errors import EngineError
 from kdistill_core.engine.models import Models
 from kdistill_core.engine.streaming import TokenStream
 from kdistill_core.records import Token
+from kdistill_core.student.greedy import greedy_tokens, writes_greedily
 from kdistill_core.student.modeling import ImageEncoding
 
 OnText = Callable[[int, str], None]
@@ -52,72 +53,91 @@ def write_rationale(
     count = min(max_new_tokens, longest - taken)
     if count < 1:
         raise EngineError("A rationale of no tokens was asked for.", "Ask for at least 1 new token.")
-    chosen = _ChosenLogProbabilities()
-    pen = _Pen(models, chosen, on_text, check)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.inference_mode():
-        torch.manual_seed(seed)
-        student.generate(  # type: ignore[misc] # its annotation names a protocol that no model fulfills
-            **start,
-            prefix_embeds=student.prefix(encoding),
-            max_new_tokens=count,
-            streamer=pen,
-            logits_processor=LogitsProcessorList([chosen]),
-        )
+    pen = _Pen(models, on_text, check)
+    with torch.inference_mode():
+        prefix = student.prefix(encoding)
+        if writes_greedily(student):
+            for token_id, scores in greedy_tokens(student, prefix, start["input_ids"], count):
+                pen.take(token_id, scores)
+        else:
+            _generate(models, start, prefix, seed, count, pen)
     return pen.writing()
 
 
-class _ChosenLogProbabilities(LogitsProcessor):
-    """Keeps the latest step's distribution; it changes nothing."""
+def _generate(
+    models: Models, start: Mapping[str, Tensor], prefix: Tensor, seed: int, max_new_tokens: int, pen: _Pen
+) -> None:
+    """Let the library write: it draws tokens, and knows every model."""
+    student, device = models.student, models.placement.device
+    chosen = _ChosenScores()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        student.generate(  # type: ignore[misc] # its annotation names a protocol that no model fulfills
+            **start,
+            prefix_embeds=prefix,
+            max_new_tokens=max_new_tokens,
+            streamer=_Streamer(pen, chosen),
+            logits_processor=LogitsProcessorList([chosen]),
+        )
+
+
+class _ChosenScores(LogitsProcessor):
+    """Keeps the latest step's scores, float [1, V]; it changes nothing."""
 
     def __init__(self) -> None:
-        self._latest: Tensor | None = None
+        self.latest: Tensor | None = None
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002 - transformers' signature
-        self._latest = scores
+        self.latest = scores
         return scores
 
-    def of(self, token_id: int) -> float | None:
-        """Return the log-probability of ``token_id`` at the latest step."""
-        return None if self._latest is None else float(self._latest[0].float().log_softmax(-1)[token_id])
 
-
-class _Pen(BaseStreamer):
+class _Streamer(BaseStreamer):
     """Receives tokens from ``generate``: the prompt first, then each new one."""
 
-    def __init__(
-        self, models: Models, chosen: _ChosenLogProbabilities, on_text: OnText, check: Callable[[], None]
-    ) -> None:
+    def __init__(self, pen: _Pen, chosen: _ChosenScores) -> None:
+        self._pen = pen
+        self._chosen = chosen
+
+    def put(self, value: Tensor) -> None:
+        if self._chosen.latest is None:
+            self._pen.check()
+        else:
+            self._pen.take(int(value.reshape(-1)[0]), self._chosen.latest[0])
+
+    def end(self) -> None:
+        return
+
+
+class _Pen:
+    """Takes one token after another and hands out the text that they make."""
+
+    def __init__(self, models: Models, on_text: OnText, check: Callable[[], None]) -> None:
         tokenizer = models.processor.tokenizer
-        ends = models.student.generation_config.eos_token_id
+        ends = models.student.generation_config.eos_token_id  # type: ignore[union-attr] # a model that writes has one
         self._ends = frozenset(ends if isinstance(ends, list) else [ends])
         self._stream = TokenStream(
             lambda ids: tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         )
-        self._chosen = chosen
+        self.check = check
         self._on_text = on_text
-        self._check = check
         self._log_probabilities: list[float | None] = []
-        self._prompt_seen = False
         self._complete = False
 
-    def put(self, value: Tensor) -> None:
-        self._check()
-        if not self._prompt_seen:
-            self._prompt_seen = True
-            return
-        token_id = int(value.reshape(-1)[0])
+    def take(self, token_id: int, scores: Tensor) -> None:
+        """Add a token that was chosen by ``scores`` float [V]."""
+        self.check()
         if token_id in self._ends:
             self._complete = True
             return
-        self._log_probabilities.append(self._chosen.of(token_id))
+        self._log_probabilities.append(float(scores.float().log_softmax(-1)[token_id]))
         start = self._stream.streamed
         self._hand_out(start, self._stream.push(token_id))
 
-    def end(self) -> None:
+    def writing(self) -> Writing:
+        """Return what was written, after handing out what was still withheld."""
         start = self._stream.streamed
         self._hand_out(start, self._stream.finish())
-
-    def writing(self) -> Writing:
         named = zip(self._stream.spans, self._stream.ids, self._log_probabilities, strict=True)
         return Writing(self._stream.text, tuple(Token(*parts) for parts in named), self._complete)
 

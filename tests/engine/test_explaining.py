@@ -18,6 +18,7 @@ from kdistill_core.labeling import IMPLIED
 from kdistill_core.records import Explanation, RationaleAuthor, SaliencyTarget, Span, TargetKind
 from kdistill_core.saliency import SaliencyError, TextTarget, methods_for
 from kdistill_core.serialization import from_json, to_json
+from kdistill_core.student.tiny import tiny_student
 
 
 @pytest.fixture(scope="module")
@@ -239,4 +240,44 @@ def test_canceling_is_possible_at_every_step(models, image_file, step):
 
     with pytest.raises(Canceled):
         explain_file(image_file, models, watcher=Watcher(check=check))
+    assert next(calls) == step + 1
+
+
+@pytest.fixture(scope="module")
+def greedy_models(tmp_path_factory):
+    """A student as it is shipped: one that takes the likeliest token, here of random weights that ramble."""
+    model, processor = tiny_student()
+    with torch.no_grad():
+        for parameter in model.language_model.parameters():
+            parameter.mul_(4)
+    folder = tmp_path_factory.mktemp("models") / "greedy"
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return load_models(folder, device="cpu")
+
+
+def test_the_likeliest_tokens_are_those_of_generate_with_their_log_probabilities(greedy_models, image_file):
+    explanation, radiograph = explain_file(image_file, greedy_models, max_new_tokens=30)
+    pixels = greedy_models.processor(radiographs=radiograph)["pixel_values"]
+    written = greedy_models.student.generate(
+        pixel_values=pixels, max_new_tokens=30, output_scores=True, return_dict_in_generate=True
+    )
+    ids = written.sequences[0, 1:].tolist()
+    assert explanation.student.complete == (ids[-1] == 1)
+    tokens = explanation.student.tokens
+    assert [token.id for token in tokens] == [token_id for token_id in ids if token_id != 1]
+    for token, scores in zip(tokens, written.scores, strict=False):
+        assert token.log_probability == pytest.approx(float(scores[0].log_softmax(-1)[token.id]), abs=1e-4)
+
+
+@pytest.mark.parametrize("step", [0, 1, 5])
+def test_greedy_writing_is_canceled_at_every_step(greedy_models, image_file, step):
+    calls = iter(range(1000))
+
+    def check():
+        if next(calls) >= step:
+            raise Canceled
+
+    with pytest.raises(Canceled):
+        explain_file(image_file, greedy_models, watcher=Watcher(check=check))
     assert next(calls) == step + 1
