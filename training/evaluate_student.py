@@ -33,6 +33,7 @@ from kdistill_core.evaluation.running import PlacedStudent, ask_student, place_s
 from kdistill_core.evaluation.scores import Section, Unit
 from kdistill_core.evaluation.summary import interval_text, main_scores, number_text
 from kdistill_core.labeling.labelers import RuleLabeler
+from kdistill_core.records import Study
 from kdistill_core.serialization import to_json
 from training.student_card import Metrics, SetMetrics, write_card
 from training.student_data import DataSettings, prepare
@@ -73,7 +74,7 @@ def evaluate_student(
 def _measure(
     name: str, student: PlacedStudent, cache: PixelCache, trained: LabelCounts, resamples: int, seed: int
 ) -> SetMetrics:
-    cases = [Case(study.id, study.id, study.patient.id, study.images, study.findings) for study in cache.studies]
+    cases = [Case(_case_id(study), study.id, study.patient.id, study.images, study.findings) for study in cache.studies]
     said = [one for ids, pixels in _batches(cache) for one in ask_student(student, ids, pixels)]
     ids = tuple(case.id for case in cases)
     # Never labeled in training means that the data set does not know the condition.
@@ -101,9 +102,14 @@ def _measure(
     )
 
 
+def _case_id(study: Study) -> str:
+    """Return the id of a case: its image's, since a study may have several, and the study's own of a phantom."""
+    return study.images[0].id if study.images else study.id
+
+
 def _batches(cache: PixelCache) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
     for start in range(0, len(cache), _BATCH):
-        ids = [study.id for study in cache.studies[start : start + _BATCH]]
+        ids = [_case_id(study) for study in cache.studies[start : start + _BATCH]]
         yield ids, cache.pixels[start : start + _BATCH].astype(np.float32) / np.float32(255)
 
 

@@ -4,9 +4,9 @@
     torchrun --nproc_per_node 2 -m training.student --config ...
     accelerate launch --config_file training/configs/accelerate-ddp.yaml -m training.student --config ...
 
-Simulates phantoms and prepares real radiographs (once, cached), lets the teacher write the rationale of every case,
-trains tokenizer and student, keeps the best weights by validation, calibrates them, measures them on held-out cases
-and writes the checkpoint with its model card. A run that was interrupted goes on where its last checkpoint stands.
+Simulates phantoms and prepares real radiographs (once, cached), takes the teacher's rationale of every case, trains
+tokenizer and student, keeps the best weights by validation, calibrates them, measures them on held-out cases and writes
+the checkpoint with its model card. A run that was interrupted goes on where its last checkpoint stands.
 Curves go to TensorBoard (`tensorboard --logdir OUT`) and, at the end, to a page, OUT/training.html.
 """
 
@@ -40,7 +40,7 @@ from kdistill_core.student import StudentConfig, StudentModel, StudentProcessor
 from kdistill_core.student.tokenizer import train_tokenizer
 from kdistill_core.teacher.knowledge import load_knowledge
 from kdistill_core.teacher.library import RationaleLibrary
-from training.student_data import DataSettings, prepare
+from training.student_data import DataSettings, prepare, taught_labels
 from training.student_finish import finish_student
 from training.student_page import write_student_page
 from training.student_progress import PrintProgress
@@ -75,14 +75,19 @@ def train_student(
     with _processes().main_process_first():
         train = prepare(data, Split.TRAIN, model.image_size)
         validation = prepare(data, Split.VALIDATION, model.image_size)
-        asking = Asking(RationaleLibrary.load(library), embeddings, training)
+        # What it is measured on comes last: that it is missing is to be known now, and not when all is trained.
+        prepare(data, Split.TEST, model.image_size)
+        asking = Asking(RationaleLibrary.load(library), embeddings, training, _stores(data))
         _say("asking the teacher for the rationale of every case")
         targets = asking.targets(train)
         processor = _processor(model, targets, out / "processor")
     student = _new_student(model, training, processor, next(iter(targets.values())).embeddings.shape[1])
     millions = sum(parameter.numel() for parameter in student.parameters()) / 1e6
     _say(f"student of {millions:.2f} million parameters")
-    trained = {name: DistillationDataset(train[name], targets[name]) for name in train}
+    trained = {
+        name: DistillationDataset(cache, targets[name], labels=taught_labels(data, name, cache))
+        for name, cache in train.items()
+    }
     findings = next(iter(targets.values())).findings
     configuration = configuration_of(model, data, training)
     trainer = _trainer(student, processor, trained, findings, training, out, configuration)
@@ -97,6 +102,11 @@ def train_student(
     if _processes().is_main_process:
         write_student_page(out, training.schedule, trainer.state.log_history, trainer.minutes)
         _say(f"done: {finish_student(out, data, train, validation, install)}")
+
+
+def _stores(data: DataSettings) -> dict[str, Path]:
+    """Return where rationales lie that were written for a set, by its name."""
+    return {one.name: one.rationales for one in data.sets if one.rationales is not None}
 
 
 def _processor(settings: ModelSettings, targets: dict[str, TeacherTargets], folder: Path) -> StudentProcessor:

@@ -63,7 +63,7 @@ def write_card(folder: Path, metrics: Metrics, data: DataSettings) -> None:
         metrics=metrics,
         sets=[_shown(measured) for measured in metrics.sets],
         data=data,
-        titles=_SETS,
+        titles={**_SETS, **{one.name: f"{one.name}: cases of its test split" for one in data.sets}},
         megabytes=sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e6,
         machine=f"{os.cpu_count()} CPU cores, {platform.machine()}",
         versions=", ".join(

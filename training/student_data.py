@@ -18,7 +18,9 @@ from kdistill_core.datasets.cache import PixelCache
 from kdistill_core.datasets.nih import read_nih
 from kdistill_core.datasets.prepared import PHANTOM, prepare_images, prepare_phantoms
 from kdistill_core.distillation.batches import condition_codes
+from kdistill_core.distillation.errors import DistillationError
 from kdistill_core.records import Study
+from training.data_sets import DataSetSettings, cases_of, training_labels
 
 NIH = nih_set.NAME
 
@@ -49,12 +51,13 @@ class ImageFolder:
 class DataSettings:
     """What to train on.
 
-    nih: parts of NIH ChestX-ray14; an image in several is taken from the first. Empty: phantoms alone.
-    cache: where prepared images are kept between runs. workers: processes that prepare them.
+    nih: parts of NIH ChestX-ray14; an image in several is taken from the first. sets: any other data sets that a
+    reader knows. cache: where prepared images are kept between runs. workers: processes that prepare them.
     """
 
     phantom: PhantomSettings = field(default_factory=PhantomSettings)
     nih: list[ImageFolder] = field(default_factory=list)
+    sets: list[DataSetSettings] = field(default_factory=list)
     cache: Path = Path("runs/cache")
     workers: int = max(1, (os.cpu_count() or 1))
 
@@ -83,6 +86,12 @@ def prepare(settings: DataSettings, split: Split, size: int) -> dict[str, PixelC
     if images:
         report = _progress(f"NIH radiographs, {split}")
         sets[NIH] = prepare_images(settings.cache, images, size, workers=settings.workers, report=report)
+    for one in settings.sets:
+        if one.name in sets:
+            raise DistillationError(f"Two data sets are named {one.name!r}.", "Give each a `name` of its own.")
+        report = _progress(f"{one.name}, {split}")
+        cases = cases_of(one, split)
+        sets[one.name] = prepare_images(settings.cache, cases, size, workers=settings.workers, report=report)
     for name, prepared in sets.items():
         for lost in prepared.left_out:
             print(f"left out of {name}, {split}: {lost.id}: {lost.reason}", flush=True)
@@ -100,6 +109,14 @@ def nih_images(settings: DataSettings, split: Split) -> list[Study]:
         return list(found.values())
     # A rationale of "no abnormality" would be wrong for an image whose one label (a hernia) has no counterpart.
     return [study for study in found.values() if any(finding.state is State.POSITIVE for finding in study.findings)]
+
+
+def taught_labels(settings: DataSettings, name: str, cache: PixelCache) -> NDArray[np.float32]:
+    """Return what the classifier learns of the training cases of the set ``name``, float32 [N, 14] as `labels_of`."""
+    given = next((one for one in settings.sets if one.name == name), None)
+    if given is None:
+        return labels_of(cache)
+    return training_labels(given, [study.findings for study in cache.studies])
 
 
 def labels_of(cache: PixelCache) -> NDArray[np.float32]:

@@ -95,16 +95,35 @@ def told(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(replace(finding, probability=None, threshold=None, evidence=()) for finding in most_specific(findings))
 
 
+@dataclass(frozen=True)
+class Question:
+    """What the teacher is asked of a case.
+
+    findings: what it is told. keys: of rationales that it has written for this very case; empty where there are none.
+    """
+
+    findings: tuple[Finding, ...]
+    keys: tuple[str, ...] = ()
+
+
 def teacher_targets(
     cases: Sequence[Sequence[Finding]], teacher: Teacher, embed: Embed | None, variants: int = 1
 ) -> TeacherTargets:
     """Return what ``teacher`` says of every case's findings; equal findings are put to it once."""
-    told_of = [told(findings) for findings in cases]
-    numbers: dict[tuple[Finding, ...], int] = {}
-    groups = np.array([numbers.setdefault(said, len(numbers)) for said in told_of], dtype=np.int64)
-    rationales = [
-        [teacher.compose(said, roles=STUDENT_ROLES, variant=variant) for variant in range(variants)] for said in numbers
-    ]
+
+    def answer(question: Question) -> list[Rationale]:
+        return [teacher.compose(question.findings, roles=STUDENT_ROLES, variant=variant) for variant in range(variants)]
+
+    return answered_targets([Question(told(findings)) for findings in cases], answer, embed)
+
+
+def answered_targets(
+    questions: Sequence[Question], answer: Callable[[Question], Sequence[Rationale]], embed: Embed | None
+) -> TeacherTargets:
+    """Return what ``answer`` says to the question of every case, one rationale a version; equal ones are put once."""
+    numbers: dict[Question, int] = {}
+    groups = np.array([numbers.setdefault(question, len(numbers)) for question in questions], dtype=np.int64)
+    rationales = [answer(question) for question in numbers]
     texts = [tuple(rationale.text for rationale in versions) for versions in rationales]
     states = np.array([_asserted(versions[0]) for versions in rationales], dtype=np.float32)
     spoken = [versions[0] for versions in rationales]
@@ -114,9 +133,9 @@ def teacher_targets(
         states[groups],
         by_group[groups],
         groups,
-        finding_sets=np.array([_conditions(said) for said in told_of]),
+        finding_sets=np.array([_conditions(question.findings) for question in questions]),
         condition_embeddings=by_condition,
-        findings=tuple(numbers),
+        findings=tuple(question.findings for question in numbers),
     )
 
 
