@@ -81,7 +81,7 @@ def train_student(
         _say("asking the teacher for the rationale of every case")
         targets = asking.targets(train)
         processor = _processor(model, targets, out / "processor")
-    student = _new_student(model, training, processor, next(iter(targets.values())).embeddings.shape[1])
+    student = new_student(model, training, processor, next(iter(targets.values())).embeddings.shape[1])
     millions = sum(parameter.numel() for parameter in student.parameters()) / 1e6
     _say(f"student of {millions:.2f} million parameters")
     trained = {
@@ -119,9 +119,10 @@ def _processor(settings: ModelSettings, targets: dict[str, TeacherTargets], fold
     return processor
 
 
-def _new_student(
+def new_student(
     settings: ModelSettings, training: TrainerSettings, processor: StudentProcessor, alignment_size: int
 ) -> StudentModel:
+    """Return a student of ``settings`` that has learned nothing; alignment_size: of the teacher's embeddings, or 0."""
     tokenizer = processor.tokenizer
     special = {
         "bos_token_id": tokenizer.bos_token_id,

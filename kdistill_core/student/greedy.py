@@ -46,7 +46,8 @@ def writes_greedily(student: StudentModel) -> bool:
     language: Any = student.language_model
     if type(language) is not LlamaForCausalLM or language.model.rotary_emb.rope_type not in _ROPES or student.training:
         return False
-    asked = student.generation_config.to_diff_dict()  # type: ignore[union-attr] # a model that writes has one
+    generation: Any = student.generation_config
+    asked = generation.to_diff_dict()
     return {name for name, value in asked.items() if value} <= _HARMLESS
 
 
@@ -62,7 +63,8 @@ def greedy_tokens(
     if len(prefix_embeds) != 1 or len(input_ids) != 1 or not writes_greedily(student):
         raise StudentError("Only one text, of a student that takes the likeliest token, is written here.")
     model = student.language_model.model
-    ends = student.generation_config.eos_token_id  # type: ignore[union-attr] # as above
+    generation: Any = student.generation_config
+    ends = generation.eos_token_id
     ends = frozenset(ends if isinstance(ends, list) else [ends])
     hidden = torch.cat([prefix_embeds.to(model.embed_tokens.weight), model.embed_tokens(input_ids)], dim=1)[0]
     layers = _Layers(model, len(hidden) + max_new_tokens, hidden)
@@ -116,7 +118,9 @@ class _Layers:
         keys[self._held : end] = turned[:, self._queries :]
         values[self._held : end] = attention.v_proj(hidden).view(count, -1, self._size)
         seen = functional.scaled_dot_product_attention(
-            *(part.transpose(0, 1)[None] for part in (turned[:, : self._queries], keys[:end], values[:end])),
+            turned[:, : self._queries].transpose(0, 1)[None],
+            keys[:end].transpose(0, 1)[None],
+            values[:end].transpose(0, 1)[None],
             is_causal=count > 1,
             scale=attention.scaling,
             enable_gqa=self._queries != self._keys,
