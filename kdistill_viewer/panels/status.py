@@ -9,6 +9,7 @@ from kdistill_core.engine.messages import Loaded
 from kdistill_viewer.state.jobs import Job, Jobs
 
 _WIDEST = 400  # logical pixels
+_MARGIN = 6  # logical pixels between the window's edge and what stands in the line
 
 
 class StatusBar(QStatusBar):
@@ -17,6 +18,7 @@ class StatusBar(QStatusBar):
     def __init__(self, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
+        self.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
         self.stage = QLabel("Ready")
         self.progress = QProgressBar()
         self.progress.setFixedWidth(160)
