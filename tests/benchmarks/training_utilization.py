@@ -27,6 +27,8 @@ LONGEST = 1_000_000  # steps; the clock ends a run
 ARITHMETIC = re.compile(
     r"gemm|conv|cutlass|wgrad|dgrad|fprop|xmma|flash|fmha|attention|mm_|nvjet|addmm|bmm", re.IGNORECASE
 )
+# What frames kernels is shown on the device as well.
+FRAME = re.compile(r"^(Optimizer\.|ProfilerStep|enumerate\(DataLoader|DistributedDataParallel|## )")
 IDLE = 0.3  # from here on the GPU waits for the computer
 
 
@@ -158,7 +160,8 @@ def kernels_of(profiled: profile, steps: int, device: torch.device) -> Kernels:
     spans = []
     if device.type == "cuda":
         for event in profiled.events():
-            if event.device_type == DeviceType.CUDA and not getattr(event, "is_user_annotation", False):
+            framing = getattr(event, "is_user_annotation", False) or FRAME.match(event.name)
+            if event.device_type == DeviceType.CUDA and not framing:
                 spans.append((event.time_range.start / 1e6, event.time_range.end / 1e6))
                 by_name[event.name][0] += spans[-1][1] - spans[-1][0]
                 by_name[event.name][1] += 1
