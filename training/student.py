@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ from training.student_settings import ModelSettings, TrainerSettings, configurat
 from training.student_targets import Asking
 
 CHECKPOINTS = "checkpoints"
+# The first process prepares the images of a large data set alone, for longer than others would wait by themselves.
+_PATIENCE = timedelta(hours=6)
 
 
 def train_student(
@@ -215,7 +218,7 @@ def _first(cases: DistillationDataset, settings: TrainerSettings) -> list[list[E
 
 def _processes() -> PartialState:
     """Return the processes of this run; without a GPU they talk by gloo, which has to be asked for."""
-    return PartialState(cpu=not torch.cuda.is_available())
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)
 
 
 def _say(line: str) -> None:

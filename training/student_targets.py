@@ -39,6 +39,7 @@ class Asking:
         self._variants = training.variants
         self._concepts = concepts_of(load_knowledge()) if training.weighs(CONCEPT) else ()
         stored = StoredEmbeddings.load(embeddings) if training.weighs(ALIGNMENT) else None
+        self._by_condition = bool(training.alignment.condition_weight)
         self._embed = None if stored is None else TeacherEmbedder(stored=stored)
 
     def targets(self, sets: dict[str, PixelCache]) -> dict[str, TeacherTargets]:
@@ -59,7 +60,7 @@ class Asking:
             else:
                 questions += [Question(told(study.findings)) for study in cache.studies]
         answer = partial(stored_answer, entries=entries, library=self._library, variants=self._variants)
-        everything = answered_targets(questions, answer, self._embed)
+        everything = answered_targets(questions, answer, self._embed, by_condition=self._by_condition)
         if self._concepts:
             cases = [study.findings for cache in sets.values() for study in cache.studies]
             labels = concept_labels(cases, self._concepts, self._library, self._variants)

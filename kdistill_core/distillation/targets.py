@@ -118,23 +118,30 @@ def teacher_targets(
 
 
 def answered_targets(
-    questions: Sequence[Question], answer: Callable[[Question], Sequence[Rationale]], embed: Embed | None
+    questions: Sequence[Question],
+    answer: Callable[[Question], Sequence[Rationale]],
+    embed: Embed | None,
+    *,
+    by_condition: bool = True,
 ) -> TeacherTargets:
-    """Return what ``answer`` says to the question of every case, one rationale a version; equal ones are put once."""
+    """Return what ``answer`` says to the question of every case, one rationale a version; equal ones are put once.
+
+    by_condition: whether the embeddings of each condition are wanted too, which are 14 times as many.
+    """
     numbers: dict[Question, int] = {}
     groups = np.array([numbers.setdefault(question, len(numbers)) for question in questions], dtype=np.int64)
     rationales = [answer(question) for question in numbers]
     texts = [tuple(rationale.text for rationale in versions) for versions in rationales]
     states = np.array([_asserted(versions[0]) for versions in rationales], dtype=np.float32)
     spoken = [versions[0] for versions in rationales]
-    by_group, by_condition = _embeddings(spoken, embed)
+    by_group, of_conditions = _embeddings(spoken, embed, by_condition=by_condition)
     return TeacherTargets(
         tuple(texts[group] for group in groups),
         states[groups],
         by_group[groups],
         groups,
         finding_sets=np.array([_conditions(question.findings) for question in questions]),
-        condition_embeddings=by_condition,
+        condition_embeddings=of_conditions,
         findings=tuple(question.findings for question in numbers),
     )
 
@@ -150,7 +157,7 @@ def _conditions(said: Sequence[Finding]) -> list[bool]:
 
 
 def _embeddings(
-    rationales: Sequence[Rationale], embed: Embed | None
+    rationales: Sequence[Rationale], embed: Embed | None, *, by_condition: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Return the mean embedding [G, D] of each rationale's sentences, and of those on each condition [G, K, D]."""
     if embed is None:
@@ -158,7 +165,9 @@ def _embeddings(
     spoken = [[text.text[part.span.start : part.span.end] for part in text.sentences] for text in rationales]
     rows = {sentence: row for row, sentence in enumerate(dict.fromkeys(chain.from_iterable(spoken)))}
     vectors = embed(list(rows))
-    whole = [vectors[[rows[sentence] for sentence in sentences]].mean(axis=0) for sentences in spoken]
+    whole = np.stack([vectors[[rows[sentence] for sentence in sentences]].mean(axis=0) for sentences in spoken])
+    if not by_condition:
+        return whole, None
     parts = np.full((len(rationales), len(CONDITIONS), vectors.shape[1]), np.nan, dtype=np.float32)
     for group, (rationale, sentences) in enumerate(zip(rationales, spoken, strict=True)):
         for column, condition in enumerate(CONDITIONS):
@@ -166,4 +175,4 @@ def _embeddings(
             own = [rows[text] for part, text in pairs if part.condition is condition]
             if own:
                 parts[group, column] = vectors[own].mean(axis=0)
-    return np.stack(whole), parts
+    return whole, parts

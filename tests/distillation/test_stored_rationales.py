@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from kdistill_core.conditions import CONDITIONS, Condition, State
 from kdistill_core.distillation.errors import DistillationError
 from kdistill_core.distillation.stored_rationales import StoredRationales, share_stored, stored_answer
-from kdistill_core.distillation.targets import Question, answered_targets
+from kdistill_core.distillation.targets import Question, TeacherTargets, answered_targets
 from kdistill_core.records import Finding, Provenance, SentenceRole
 from kdistill_core.teacher.context import RationaleContext
 from kdistill_core.teacher.drafts import WriterIdentity, rationale_key
@@ -125,6 +128,26 @@ def test_cases_share_a_group_where_findings_and_words_are_equal(folder: Path, li
     assert targets.finding_sets is not None
     assert (targets.finding_sets == targets.finding_sets[0]).all()
     assert (targets.states[:, CONDITIONS.index(_EFFUSION)] == 1).all()
+
+
+def test_embeddings_by_condition_are_made_only_where_they_are_wanted(folder: Path, library: RationaleLibrary) -> None:
+    stored = StoredRationales.load(folder, ["first"])
+    asked = [stored.question("first", _findings(_EFFUSION), library)]
+
+    def targets(*, wanted: bool) -> TeacherTargets:
+        return answered_targets(
+            asked, lambda one: stored_answer(one, stored.entries, library), _by_length, by_condition=wanted
+        )
+
+    assert targets(wanted=False).condition_embeddings is None
+    with_them = targets(wanted=True)
+    assert with_them.condition_embeddings is not None
+    assert with_them.condition_embeddings.shape == (1, len(CONDITIONS), 2)
+    np.testing.assert_array_equal(targets(wanted=False).embeddings, with_them.embeddings)
+
+
+def _by_length(texts: Sequence[str]) -> NDArray[np.float32]:
+    return np.array([[len(text), 1] for text in texts], dtype=np.float32)
 
 
 def test_a_store_of_other_studies_is_refused(folder: Path, tmp_path: Path) -> None:

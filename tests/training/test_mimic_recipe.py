@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ from kdistill_core.teacher.study_rationales import CASES, ContextSource, read_ca
 from kdistill_core.teacher.tuning.fine_tuning import steps_of
 from tests.teacher.scripted_teacher import ScriptedWriter
 from tests.training.mimic_miniature import MARK, SPLITS, write_miniature
+from tools import recipe_throughput
 from training import student, teacher
 from training.command import read_command
 from training.data_sets import DataSetSettings, cases_of
@@ -199,6 +201,19 @@ def _tiny_student(tmp_path: Path, miniature: Path, store: Path) -> dict[str, Any
     learned["training"]["run"] |= run | {"loader_workers": 0, "log_steps": 1}
     learned["training"] |= {"validation": {"steps": 10}, "reliance_cases": 4, "text_length": 128}
     return learned
+
+
+def test_the_throughput_of_every_stage_is_measured(
+    miniature: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = _written(_tiny_student(tmp_path, miniature, tmp_path), tmp_path / "student.yaml")
+    monkeypatch.setattr("sys.argv", ["recipe_throughput.py", str(config), "--batch", "2", "--steps", "1"])
+    recipe_throughput.main()
+    said = capsys.readouterr().out
+    # Without a backward pass through the encoder a case takes less; with text it takes more.
+    heads, decoder, whole = (float(of) for of in re.findall(r"^\w+: ([\d.]+) GFLOP a case", said, re.MULTILINE))
+    assert max(heads, decoder) <= whole
+    assert said.count("8 cases in 2 steps") == 3
 
 
 def _settings(miniature: Path, **more: Any) -> DataSetSettings:
