@@ -38,6 +38,8 @@ class DataSetSettings:
     `kdistill evaluate` has them. findings_from: its label table, or its reports as they are read. filters: what is
     left out, one after another (`kdistill data filters`). rationales: a store that `kdistill teacher write` made of it
     with the same `findings_from`; the rationale library where None. limit: images of each split, at most.
+    blank_is_absent: whether what is not spoken of counts as absent, in training and where calibration and thresholds
+    are chosen. Text F1 counts it so; thresholds that were chosen without the blanks then assert far too much.
     """
 
     name: str
@@ -48,6 +50,7 @@ class DataSetSettings:
     filters: list[str] = field(default_factory=lambda: ["no-image", "not-frontal", "missing-image"])
     rationales: Path | None = None
     limit: int | None = None
+    blank_is_absent: bool = False
 
 
 def cases_of(settings: DataSetSettings, split: Split) -> list[Study]:
@@ -79,11 +82,17 @@ def cases_of(settings: DataSetSettings, split: Split) -> list[Study]:
 def training_labels(settings: DataSetSettings, findings: Sequence[Sequence[Finding]]) -> NDArray[np.float32]:
     """Return what the classifier learns of each training case, float32 [N, K] of 1, 0, -1 (hedged) or NaN (masked).
 
-    Where reports are read, a blank counts as absent for conditions that they hardly ever deny; of a label table a
-    blank may mean that nobody labels the condition, so it stays masked.
+    Where the set says so, every blank counts as absent. Else, where reports are read, it does for conditions that they
+    hardly ever deny; of a label table a blank may mean that nobody labels the condition, so it stays masked.
     """
-    codes = np.asarray([condition_codes(case) for case in findings], dtype=np.float32)
+    codes = judging_labels(settings, findings)
     return blank_as_absent(codes) if settings.findings_from is ContextSource.REPORT else codes
+
+
+def judging_labels(settings: DataSetSettings, findings: Sequence[Sequence[Finding]]) -> NDArray[np.float32]:
+    """Return what calibration and thresholds are chosen by, float32 [N, K] as `training_labels`."""
+    codes = np.asarray([condition_codes(case) for case in findings], dtype=np.float32)
+    return np.nan_to_num(codes, nan=0.0) if settings.blank_is_absent else codes
 
 
 def _reported(study: Study) -> tuple[Finding, ...]:

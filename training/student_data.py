@@ -19,8 +19,8 @@ from kdistill_core.datasets.nih import read_nih
 from kdistill_core.datasets.prepared import PHANTOM, prepare_images, prepare_phantoms
 from kdistill_core.distillation.batches import condition_codes
 from kdistill_core.distillation.errors import DistillationError
-from kdistill_core.records import Study
-from training.data_sets import DataSetSettings, cases_of, training_labels
+from kdistill_core.records import Finding, Study
+from training.data_sets import DataSetSettings, cases_of, judging_labels, training_labels
 
 NIH = nih_set.NAME
 
@@ -113,10 +113,22 @@ def nih_images(settings: DataSettings, split: Split) -> list[Study]:
 
 def taught_labels(settings: DataSettings, name: str, cache: PixelCache) -> NDArray[np.float32]:
     """Return what the classifier learns of the training cases of the set ``name``, float32 [N, 14] as `labels_of`."""
-    given = next((one for one in settings.sets if one.name == name), None)
-    if given is None:
-        return labels_of(cache)
-    return training_labels(given, [study.findings for study in cache.studies])
+    given = _set_named(settings, name)
+    return labels_of(cache) if given is None else training_labels(given, _findings(cache))
+
+
+def judged_labels(settings: DataSettings, name: str, cache: PixelCache) -> NDArray[np.float32]:
+    """Return what calibration and thresholds are chosen by, of the validation cases of the set ``name``."""
+    given = _set_named(settings, name)
+    return labels_of(cache) if given is None else judging_labels(given, _findings(cache))
+
+
+def _set_named(settings: DataSettings, name: str) -> DataSetSettings | None:
+    return next((one for one in settings.sets if one.name == name), None)
+
+
+def _findings(cache: PixelCache) -> list[tuple[Finding, ...]]:
+    return [study.findings for study in cache.studies]
 
 
 def labels_of(cache: PixelCache) -> NDArray[np.float32]:

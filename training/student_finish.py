@@ -22,7 +22,7 @@ from kdistill_core.evaluation.thresholds import HeldOut, choose_thresholds
 from kdistill_core.student import StudentModel, StudentProcessor
 from kdistill_core.student.loading import load_student
 from training.evaluate_student import evaluate_student
-from training.student_data import DataSettings, labels_of
+from training.student_data import DataSettings, judged_labels
 from training.student_scores import condition_logits
 
 MODEL = "model"
@@ -33,7 +33,7 @@ def finish_student(
 ) -> Path:
     """Calibrate the best weights of the run in ``out``, measure and describe them; return where they lie in the end."""
     best, processor = load_student(out / BEST)
-    _calibrate(best, processor, validation)
+    _calibrate(best, processor, data, validation)
     best.save_pretrained(out / MODEL)
     processor.save_pretrained(out / MODEL)
     counted = {name: count_labels(study.findings for study in cache.studies) for name, cache in train.items()}
@@ -44,10 +44,12 @@ def finish_student(
     return install or out / MODEL
 
 
-def _calibrate(student: StudentModel, processor: StudentProcessor, validation: dict[str, PixelCache]) -> None:
+def _calibrate(
+    student: StudentModel, processor: StudentProcessor, data: DataSettings, validation: dict[str, PixelCache]
+) -> None:
     """Fit the probabilities and choose the thresholds of ``student`` on the validation cases."""
     logits = {name: condition_logits(student, processor, cache) for name, cache in validation.items()}
-    labels = {name: labels_of(cache) for name, cache in validation.items()}
+    labels = {name: judged_labels(data, name, cache) for name, cache in validation.items()}
     pooled, truth = np.concatenate(list(logits.values())), np.concatenate(list(labels.values()))
     ids = tuple(f"{name} {row}" for name, of_set in labels.items() for row in range(len(of_set)))
     calibration = fit_calibration(

@@ -42,7 +42,7 @@ from tests.training.mimic_miniature import MARK, SPLITS, write_miniature
 from tools import recipe_throughput
 from training import student, teacher
 from training.command import read_command
-from training.data_sets import DataSetSettings, cases_of
+from training.data_sets import DataSetSettings, cases_of, judging_labels, training_labels
 from training.student_data import DataSettings, PhantomSettings, prepare, taught_labels
 from training.student_settings import TrainerSettings
 from training.student_targets import Asking
@@ -298,6 +298,16 @@ def test_the_label_table_and_the_reports_give_the_same_findings_where_they_say_t
     by_table = cases_of(DataSetSettings("mimic-cxr", miniature), Split.TEST)
     told = [[finding.state for case in cases for finding in case.findings] for cases in (by_reading, by_table)]
     assert np.mean([read == given for read, given in zip(*told, strict=True)]) > 0.9
+
+
+def test_what_reports_leave_out_counts_as_absent_where_the_set_says_so(miniature: Path) -> None:
+    findings = [case.findings for case in cases_of(_settings(miniature), Split.TRAIN)]
+    masked = judging_labels(_settings(miniature), findings)
+    absent = _settings(miniature, blank_is_absent=True)
+    expected = np.where(np.isnan(masked), 0, masked)
+    assert np.isnan(masked).any()
+    np.testing.assert_array_equal(judging_labels(absent, findings), expected)
+    np.testing.assert_array_equal(training_labels(absent, findings), expected)
 
 
 def test_settings_without_sets_stay_what_they_were() -> None:
