@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,7 @@ def _line_of(path: Path, sha256: str, read_at: int) -> FileLine | None:
     return FileLine(str(path), stamp.st_size, stamp.st_mtime_ns, stamp.st_ctime_ns, sha256)
 
 
+@cache
 def _simulator_sha256() -> str:
     """Return the hash of what the simulator makes of a few seeds.
 

@@ -64,12 +64,12 @@ def runs_of(arms: list[str], settings: ExperimentSettings, tuned: Tuned) -> list
 
 def _simulate(settings: ExperimentSettings, arms: list[str]) -> None:
     """Prepare all images before runs start side by side."""
-    size, noise = settings.student.image_size, settings.noises[0]
+    size = settings.student.image_size
     _say(f"preparing the images of {settings.seeds + 1} training sets for the arms {', '.join(arms)}")
     for split in (Split.VALIDATION, Split.TEST):
         held_out_cases(settings.cases, size, split)
     for seed in (settings.tuning.seed, *range(settings.seeds)):
-        training_cases(settings.cases, size, noise, seed)
+        training_cases(settings.cases, size, seed)
 
 
 def _say(line: str) -> None:

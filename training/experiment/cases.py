@@ -1,7 +1,6 @@
 """The cases of an experiment: images, what is known of them, and the reports that a training may read.
 
-Phantoms come from a cache of pixels; their reports are written from the same diseases without simulating an image
-again, since a phantom's random streams do not depend on one another.
+Phantoms come from a cache of pixels, their reports from reports.py.
 """
 
 from __future__ import annotations
@@ -16,13 +15,10 @@ from kdistill_core.condition_table import ConditionTable, table_of_findings
 from kdistill_core.datasets import Split
 from kdistill_core.datasets.cache import Pixels, Report
 from kdistill_core.datasets.prepared import prepare_phantoms
-from kdistill_core.phantom.body import draw_body
-from kdistill_core.phantom.case import _STREAMS
-from kdistill_core.phantom.disease import draw_diseases, truth
-from kdistill_core.phantom.report import AUTHORS, write_report
 from kdistill_core.records import Finding
 from training.experiment.errors import ExperimentError
-from training.experiment.settings import CaseSettings, Noise
+from training.experiment.reports import ReportRead, ReportStore
+from training.experiment.settings import CaseSettings
 
 # Between the first seeds of two sets: far more than anyone simulates.
 _SET_STRIDE, _TRAINING_STRIDE = 10_000_000, 1_000_000
@@ -49,15 +45,15 @@ class ChosenPixels:
 class ExperimentCases:
     """Cases of one set, one image each.
 
-    pixels: uint8 [N, S, S]. patients: of each case. truth: what the image shows, all 14 findings. reports: the text on
-    each case, empty for cases that have none.
+    pixels: uint8 [N, S, S]. patients: of each case. truth: what the image shows, all 14 findings. reports: what is
+    made of the text on each case, empty for cases that have none.
     """
 
     ids: tuple[str, ...]
     patients: tuple[str, ...]
     pixels: Pixels
     truth: tuple[tuple[Finding, ...], ...]
-    reports: tuple[str, ...] = ()
+    reports: tuple[ReportRead, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -79,39 +75,26 @@ class ExperimentCases:
         return table_of_findings(self.ids, self.truth, self.patients)
 
 
-def training_cases(settings: CaseSettings, size: int, noise: Noise, seed: int) -> ExperimentCases:
-    """Return the training cases of a seed at ``size`` pixels, with reports of that noise. Raises ExperimentError."""
+def training_cases(settings: CaseSettings, size: int, seed: int, reports: ReportStore | None = None) -> ExperimentCases:
+    """Return the training cases of a seed at ``size`` pixels, and what ``reports`` say. Raises ExperimentError."""
     start = settings.first_seed + 2 * _SET_STRIDE + seed * _TRAINING_STRIDE
-    seeds = range(start, start + settings.train)
-    cases = _phantoms(settings, seeds, size, Split.TRAIN)
-    return replace(cases, reports=tuple(_report(seed, noise, found) for seed, found in _with(seeds, cases)))
+    return _cases(settings, range(start, start + settings.train), size, Split.TRAIN, reports)
 
 
-def held_out_cases(settings: CaseSettings, size: int, split: Split, noise: Noise | None = None) -> ExperimentCases:
-    """Return the validation or test cases, the same for all seeds; with reports where a ``noise`` is given."""
+def held_out_cases(
+    settings: CaseSettings, size: int, split: Split, reports: ReportStore | None = None
+) -> ExperimentCases:
+    """Return the validation or test cases, the same for all seeds. Raises ExperimentError."""
     count, place = {Split.VALIDATION: (settings.validation, 0), Split.TEST: (settings.test, 1)}[split]
     start = settings.first_seed + place * _SET_STRIDE
-    seeds = range(start, start + count)
+    return _cases(settings, range(start, start + count), size, split, reports)
+
+
+def _cases(
+    settings: CaseSettings, seeds: range, size: int, split: Split, reports: ReportStore | None
+) -> ExperimentCases:
     cases = _phantoms(settings, seeds, size, split)
-    if noise is None:
-        return cases
-    return replace(cases, reports=tuple(_report(seed, noise, found) for seed, found in _with(seeds, cases)))
-
-
-def noisy_report(seed: int, noise: Noise) -> tuple[str, tuple[Finding, ...]]:
-    """Return the report on the phantom of ``seed`` and the truth that it was written from.
-
-    Its author is the one that the simulator draws for the phantom, who hedges, overcalls and digresses as ever, and
-    leaves out at the rate of ``noise``. The same seed and noise give the same text.
-    """
-    body, choice, words = (_stream(seed, name) for name in ("body", "choice", "report"))
-    person = draw_body(body)
-    diseases = draw_diseases(choice, person.view)
-    # The first draw of the stream settles the author, and is drawn again by the simulator.
-    author = AUTHORS[int(_stream(seed, "report").integers(len(AUTHORS)))]
-    found = truth(diseases)
-    report, _ = write_report(found, diseases, person, words, replace(author, omission=noise.omission))
-    return report.text, found
+    return cases if reports is None else replace(cases, reports=reports.of(split.value, seeds, cases.truth))
 
 
 def _phantoms(settings: CaseSettings, seeds: range, size: int, split: Split) -> ExperimentCases:
@@ -126,24 +109,6 @@ def _phantoms(settings: CaseSettings, seeds: range, size: int, split: Split) -> 
     ids = tuple(study.id for study in cache.studies)
     patients = tuple(study.patient.id for study in cache.studies)
     return ExperimentCases(ids, patients, cache.pixels, tuple(study.findings for study in cache.studies))
-
-
-def _with(seeds: range, cases: ExperimentCases) -> list[tuple[int, tuple[Finding, ...]]]:
-    return list(zip(seeds, cases.truth, strict=True))
-
-
-def _report(seed: int, noise: Noise, shown: tuple[Finding, ...]) -> str:
-    text, written_from = noisy_report(seed, noise)
-    if written_from != shown:
-        raise ExperimentError(
-            f"The report on phantom {seed} would be about other findings than its image shows.",
-            "The cache is of another simulator: give a fresh folder as `cases.cache`.",
-        )
-    return text
-
-
-def _stream(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, _STREAMS.index(name)])
 
 
 def _progress(split: Split, every_seconds: float = 20.0) -> Report:

@@ -21,6 +21,7 @@ from training.experiment.cases import ExperimentCases, as_array, held_out_cases,
 from training.experiment.decoding import condition_logits
 from training.experiment.examples import ArmExamples
 from training.experiment.fitting import Validate
+from training.experiment.reports import ReportStore
 from training.experiment.settings import ExperimentSettings, Noise
 from training.experiment.targets import TeacherHelp, arm_targets, report_texts
 
@@ -45,12 +46,13 @@ class Materials:
 
 
 def materials(settings: ExperimentSettings, noise: Noise, seed: int, folder: Path) -> Materials:
-    """Return what the runs of a noise level and seed share; the tokenizer is kept in ``folder``.
+    """Return what the runs of a noise level and seed share; tokenizer and what is read are kept in ``folder``.
 
     The tokenizer knows the library's sentences and the reports' alike, so that neither side writes in longer tokens.
     """
     size = settings.student.image_size
-    training = training_cases(settings.cases, size, noise, seed)
+    reports = ReportStore(noise, folder / "reports")
+    training = training_cases(settings.cases, size, seed, reports)
     library = _library()
     kept = folder / "processor"
     if (kept / "tokenizer.json").is_file():
@@ -60,7 +62,7 @@ def materials(settings: ExperimentSettings, noise: Noise, seed: int, folder: Pat
         processor = StudentProcessor(tokenizer, image_size=size)
         processor.save_pretrained(kept)
     teacher = TeacherHelp(library, _embedder(), processor.tokenizer, settings.variants, settings.labels.told_from)
-    validation = held_out_cases(settings.cases, size, Split.VALIDATION, noise)
+    validation = held_out_cases(settings.cases, size, Split.VALIDATION, reports)
     return Materials(training, validation, processor, teacher)
 
 

@@ -44,6 +44,7 @@ CURVES, SOFT, OUT_OF_FOLD = "curves.json", "soft-labels.json", "out-of-fold.npz"
 class Kind(StrEnum):
     """What a task does."""
 
+    READ = "reports"
     SOFTEN = "out-of-fold classifiers"
     HEADS = "heads"
     TRY = "try"
@@ -71,6 +72,8 @@ def folder_of(task: Task, out: Path) -> Path:
     """Return where a task leaves its work."""
     shared = out / task.noise / "shared" / f"seed-{task.seed}"
     match task.kind:
+        case Kind.READ:
+            return shared / "reports"
         case Kind.SOFTEN:
             return shared / "soft-labels"
         case Kind.HEADS:
@@ -83,14 +86,17 @@ def folder_of(task: Task, out: Path) -> Path:
 
 def needs(task: Task) -> tuple[Task, ...]:
     """Return the tasks that have to be done before."""
-    arm = arm_named(task.arm) if task.arm else None
-    if arm is None or not arm.has_heads:
+    if task.kind is Kind.READ:
         return ()
-    soften = Task(Kind.SOFTEN, task.noise, task.seed)
-    softened = (soften,) if arm.labels is Labels.SOFT else ()
-    if task.kind is Kind.HEADS:
-        return softened
-    return *softened, heads_of(task)
+    before = [Task(Kind.READ, task.noise, task.seed)]
+    if task.kind is Kind.SOFTEN:
+        return tuple(before)
+    arm = arm_named(task.arm)
+    if arm.labels is Labels.SOFT:
+        before.append(Task(Kind.SOFTEN, task.noise, task.seed))
+    if arm.has_heads and task.kind is not Kind.HEADS:
+        before.append(heads_of(task))
+    return tuple(before)
 
 
 def heads_of(task: Task) -> Task:
@@ -114,6 +120,8 @@ def do(task: Task, settings: ExperimentSettings, out: Path) -> float:
         settings, settings.noise(task.noise), task.seed, out / task.noise / "shared" / f"seed-{task.seed}"
     )
     match task.kind:
+        case Kind.READ:
+            pass  # asking for the materials reads and keeps them
         case Kind.SOFTEN:
             _soften(task, settings, shared, folder, made_with)
         case Kind.HEADS:

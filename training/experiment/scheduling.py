@@ -13,8 +13,9 @@ from training.experiment.folders import is_finished
 from training.experiment.running import Kind, Task, do, folder_of, needs, single_threaded
 from training.experiment.settings import ExperimentSettings
 
-# What a step with texts takes beside one of images alone, and what answering takes in such steps; for the time left.
-_TEXT_STEP, _ANSWERS = 3.0, 250.0
+# What a step with texts takes beside one of images alone, and what answering and reading take in such steps; for the
+# time left.
+_TEXT_STEP, _ANSWERS, _READING = 3.0, 250.0, 100.0
 
 Say = Callable[[str], None]
 
@@ -95,6 +96,8 @@ def _cost(task: Task, settings: ExperimentSettings) -> float:
     """Return about how long a task takes, in steps on images alone."""
     budget = settings.budget
     match task.kind:
+        case Kind.READ:
+            return _READING
         case Kind.SOFTEN:
             return budget.heads * (settings.labels.folds - 1)
         case Kind.HEADS:

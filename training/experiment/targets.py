@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from kdistill_core.conditions import CONDITIONS, Condition, State
-from kdistill_core.distillation.reading import BASELINE_LABELER, blank_as_absent, read_report, reading_codes
+from kdistill_core.distillation.reading import blank_as_absent
 from kdistill_core.distillation.soft_labels import SoftLabels
 from kdistill_core.distillation.targets import Embed, TeacherTargets, teacher_targets, told
 from kdistill_core.records import Finding
@@ -23,7 +23,7 @@ from training.experiment.arms import Arm, Labels, Texts
 from training.experiment.cases import ExperimentCases, as_array
 from training.experiment.errors import ExperimentError
 from training.experiment.library_tokens import LibraryTokens
-from training.experiment.texts import findings_read, ordered_report
+from training.experiment.reports import codes_of
 
 Codes = NDArray[np.float32]
 
@@ -53,7 +53,7 @@ class TeacherHelp:
 
 def codes_read(cases: ExperimentCases) -> Codes:
     """Return what the teacher reads in the reports, float32 [N, K] of 1, 0, -1 (hedged) or NaN (left out)."""
-    return reading_codes([read_report(text) for text in cases.reports])
+    return codes_of([report.teacher for report in cases.reports])
 
 
 def arm_targets(arm: Arm, cases: ExperimentCases, teacher: TeacherHelp, soft: SoftLabels | None) -> ArmTargets:
@@ -66,7 +66,7 @@ def arm_targets(arm: Arm, cases: ExperimentCases, teacher: TeacherHelp, soft: So
     labels, soft_labels = _labels(arm, cases, soft)
     if arm.texts is Texts.REPORT:
         return ArmTargets(labels, soft_labels, _report_targets(cases))
-    findings = cases.truth if arm.texts is Texts.TRUTH else tuple(findings_read(text) for text in cases.reports)
+    findings = cases.truth if arm.texts is Texts.TRUTH else tuple(report.findings for report in cases.reports)
     if arm.labels is Labels.SOFT and soft is not None:
         rows = zip(findings, soft.targets, strict=True)
         findings = tuple(with_likely(found, likely, teacher.told_from) for found, likely in rows)
@@ -99,7 +99,7 @@ def empty_targets(count: int) -> TeacherTargets:
 
 def report_texts(cases: ExperimentCases) -> tuple[str, ...]:
     """Return what the baseline arms learn to write."""
-    return tuple(ordered_report(text) for text in cases.reports)
+    return tuple(report.ordered for report in cases.reports)
 
 
 def _labels(arm: Arm, cases: ExperimentCases, soft: SoftLabels | None) -> tuple[Codes, Codes | None]:
@@ -110,14 +110,14 @@ def _labels(arm: Arm, cases: ExperimentCases, soft: SoftLabels | None) -> tuple[
             return as_array(cases), None
         case Labels.SOFT if soft is not None:
             return soft.codes, soft.targets
-    read = BASELINE_LABELER.codes(cases.reports) if arm.texts is Texts.REPORT else codes_read(cases)
+    by_report = arm.texts is Texts.REPORT
+    read = codes_of([report.baseline for report in cases.reports]) if by_report else codes_read(cases)
     return blank_as_absent(read), None
 
 
 def _report_targets(cases: ExperimentCases) -> TeacherTargets:
     """Return the reports as texts; their states are what each asserts, as specific as it does."""
-    read = [findings_read(text) for text in cases.reports]
-    sets = [_asserted(findings) for findings in read]
+    sets = [_asserted(report.findings) for report in cases.reports]
     numbers: dict[tuple[bool, ...], int] = {}
     groups = np.array([numbers.setdefault(tuple(one), len(numbers)) for one in sets], dtype=np.int64)
     texts = tuple((text,) for text in report_texts(cases))
