@@ -26,6 +26,7 @@ from kdistill_core.student.configuration import StudentConfig
 from kdistill_core.student.errors import StudentError
 from kdistill_core.student.heads import ConceptHead
 from kdistill_core.student.outputs import ImageEncoding, StudentOutput
+from kdistill_core.student.ragged import logits_of_unequal, worth_splitting
 from kdistill_core.student.recomputing import without_moving_statistics
 from kdistill_core.student.views import ABSENT, StudyViews, ViewEmbedding, study_views
 from kdistill_core.student.vision import ConditionQueries, FeatureMap
@@ -251,19 +252,24 @@ class StudentModel(PreTrainedModel, GenerationMixin):
             inputs_embeds = torch.cat([prefix_embeds.to(inputs_embeds), inputs_embeds], dim=1)
         new = inputs_embeds.shape[1] - text_length
         attention_mask, position_ids = self._with_prefix(attention_mask, position_ids, new)
-        written = self.language_model(
-            inputs_embeds=inputs_embeds,
-            attention_mask=attention_mask,
-            position_ids=position_ids,
-            past_key_values=past_key_values,
-            logits_to_keep=text_length,
-            **kwargs,
-        )
-        output.logits = written.logits
-        output.past_key_values = written.past_key_values
+        # What is cached or counted has to come of one call.
+        plain = not kwargs and past_key_values is None and position_ids is None
+        if self.training and plain and attention_mask is not None and worth_splitting(attention_mask):
+            output.logits = logits_of_unequal(self.language_model, inputs_embeds, attention_mask, text_length)
+        else:
+            written = self.language_model(
+                inputs_embeds=inputs_embeds,
+                attention_mask=attention_mask,
+                position_ids=position_ids,
+                past_key_values=past_key_values,
+                logits_to_keep=text_length,
+                **kwargs,
+            )
+            output.logits = written.logits
+            output.past_key_values = written.past_key_values
         if labels is not None:
             output.loss = functional.cross_entropy(
-                written.logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100
+                output.logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100
             )
         return output
 

@@ -20,6 +20,7 @@ from kdistill_core.evaluation.generation import asserted, counts, macro_f1, micr
 from kdistill_core.labeling import label_sentence
 from kdistill_core.labeling.sentences import split_sentences
 from kdistill_core.student import StudentModel, StudentProcessor
+from kdistill_core.student.lockstep import written_together
 from training.experiment.texts import in_order
 
 GREEDY, BEAMS = "greedy", "beams"
@@ -99,19 +100,21 @@ def write_texts(
 
     samples: texts to draw of each image for votes, 0 for none; the same seed draws the same ones.
     """
-    longest = student.config.text_config.max_position_embeddings - student.config.prefix_length  # type: ignore[union-attr]
+    longest = student.config.text_config.max_position_embeddings - student.config.prefix_length - 1  # type: ignore[union-attr]
     by_decoder: dict[str, list[str]] = {name: [] for name in (GREEDY, BEAMS) if name in wanted}
     drawn: list[tuple[str, ...]] = []
-    torch.manual_seed(seed)
+    draws = torch.Generator(student.device).manual_seed(seed)
+    begin, decode = int(processor.tokenizer.bos_token_id), processor.tokenizer.batch_decode
     for values in _batches(student, processor, pixels):
-        begin = torch.full((len(values), 1), int(processor.tokenizer.bos_token_id), device=student.device)
+        with torch.inference_mode():
+            prefix = student.prefix(student.encode(values))
         for name, texts in by_decoder.items():
-            beams = _BEAM_COUNT if name == BEAMS else 1
-            texts += _generated(student, processor, begin, values, longest, num_beams=beams, do_sample=False)
+            if name == BEAMS:
+                texts += decode(_by_beams(student, begin, prefix, longest), skip_special_tokens=True)
+            else:
+                texts += decode(written_together(student, prefix, begin, longest))
         if samples:
-            texts = _generated(
-                student, processor, begin, values, longest, do_sample=True, top_k=0, num_return_sequences=samples
-            )
+            texts = decode(written_together(student, prefix.repeat_interleave(samples, 0), begin, longest, draws))
             drawn += [tuple(texts[at : at + samples]) for at in range(0, len(texts), samples)]
     return Drawn({name: tuple(texts) for name, texts in by_decoder.items()}, tuple(drawn))
 
@@ -123,25 +126,19 @@ def condition_logits(student: StudentModel, processor: StudentProcessor, pixels:
     return torch.cat([row.float().cpu() for row in rows if row is not None]).numpy()
 
 
-def _generated(
-    student: StudentModel,
-    processor: StudentProcessor,
-    begin: torch.Tensor,
-    values: torch.Tensor,
-    longest: int,
-    **how: int | bool,
-) -> list[str]:
+def _by_beams(student: StudentModel, begin_id: int, prefix: torch.Tensor, longest: int) -> torch.Tensor:
     writer: Any = student  # the annotation of generate names a protocol that no model fulfills
+    begin = torch.full((len(prefix), 1), begin_id, device=student.device)
     with torch.inference_mode():
-        ids = writer.generate(
+        ids: torch.Tensor = writer.generate(
             input_ids=begin,
             attention_mask=torch.ones_like(begin),
-            pixel_values=values,
-            max_new_tokens=min(longest, 224) - 1,
-            pad_token_id=processor.tokenizer.pad_token_id,
-            **how,
+            prefix_embeds=prefix,
+            max_new_tokens=longest,
+            num_beams=_BEAM_COUNT,
+            do_sample=False,
         )
-    return processor.tokenizer.batch_decode(ids, skip_special_tokens=True)  # type: ignore[no-any-return]
+    return ids
 
 
 def _batches(student: StudentModel, processor: StudentProcessor, pixels: Pixels) -> Iterator[torch.Tensor]:

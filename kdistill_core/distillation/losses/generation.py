@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,6 +16,6 @@ def generation(logits: Tensor, labels: Tensor) -> Term:
 
     logits: float [B, T, V]; labels: int64 [B, T], not shifted, -100 left out. Counts tokens.
     """
-    told, expected = logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten()
-    each = functional.cross_entropy(told, expected, ignore_index=IGNORED, reduction="none")
-    return mean(each, expected != IGNORED)
+    counted = labels[:, 1:] != IGNORED
+    each = functional.cross_entropy(logits[:, :-1][counted].float(), labels[:, 1:][counted], reduction="none")
+    return mean(each, torch.ones_like(each))
