@@ -20,6 +20,7 @@ from jsonargparse import auto_cli
 from kdistill_core.datasets import Split
 from training.experiment.arms import arm_named
 from training.experiment.cases import held_out_cases, training_cases
+from training.experiment.decoding import BEAMS
 from training.experiment.page import write_results
 from training.experiment.running import Kind, Task, single_threaded
 from training.experiment.scheduling import run_tasks
@@ -54,12 +55,13 @@ def run_experiment(
 
 def runs_of(arms: list[str], settings: ExperimentSettings, tuned: Tuned) -> list[Task]:
     """Return the runs that are reported, seed by seed, so that an early end leaves whole seeds."""
-    return [
-        Task(Kind.RUN, noise, seed, arm, tuned.best(noise, arm))
-        for seed in range(settings.seeds)
-        for arm in arms
-        for noise in noises_of(arm, settings)
-    ]
+    tasks = []
+    for seed in range(settings.seeds):
+        for arm in arms:
+            for noise in noises_of(arm, settings):
+                best = tuned.best(noise, arm)
+                tasks.append(Task(Kind.RUN, noise, seed, arm, best.choice, beams=best.decoder == BEAMS))
+    return tasks
 
 
 def _simulate(settings: ExperimentSettings, arms: list[str]) -> None:

@@ -83,18 +83,22 @@ def answer(
     samples: int,
     seed: int,
     folder: Path,
+    *,
+    beams: bool,
 ) -> Chosen:
     """Let ``student`` answer the validation cases, choose, answer the test cases, and write all of it to ``folder``.
 
-    test: None while an arm is tuned, so that no choice can follow from test cases. An arm without a classifier has the
-    share of its drawn texts that assert a condition for a probability.
+    test: None while an arm is tuned, so that no choice can follow from test cases. beams: whether the most likely text
+    is searched for as well. An arm without a classifier has the share of its drawn texts that assert a condition for a
+    probability.
     """
     gold = validation.truth_table
+    wanted = (GREEDY, BEAMS) if beams else (GREEDY,)
     drawn: Drawn | None = None
     if arm.has_heads:
         logits = condition_logits(student, processor, validation.pixels)
     else:
-        drawn = write_texts(student, processor, validation.pixels, (GREEDY, BEAMS), samples, seed)
+        drawn = write_texts(student, processor, validation.pixels, wanted, samples, seed)
         logits = logit(drawn.shares).astype(np.float32)
     calibration = fit_calibration(
         _table(validation, logits), gold, CalibrationMethod.PLATT, "validation cases of the experiment"
@@ -104,9 +108,9 @@ def answer(
     if arm.has_heads:
         store_calibration(student.config, calibration)
         student.config.thresholds = thresholds.tolist()
-        drawn = write_texts(student, processor, validation.pixels, (GREEDY, BEAMS), samples, seed)
+        drawn = write_texts(student, processor, validation.pixels, wanted, samples, seed)
     assert drawn is not None  # noqa: S101 - by one of the two ways above
-    decoder, scores = choose_decoder(drawn, gold.values, samples)
+    decoder, scores = choose_decoder(drawn, gold.values)
     chosen = Chosen(
         decoder,
         scores,

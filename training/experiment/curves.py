@@ -42,7 +42,9 @@ def draw_curves(
         records = [
             _records(task, settings, out)
             for seed in range(settings.seeds)
-            if is_finished(folder_of(task := Task(Kind.RUN, noise, seed, arm.name, tuned.best(noise, arm.name)), out))
+            if is_finished(
+                folder_of(task := Task(Kind.RUN, noise, seed, arm.name, tuned.best(noise, arm.name).choice), out)
+            )
         ]
         for axis, (name, _) in zip(axes, _PANELS, strict=True):
             _draw(axis, f"{arm.name}: {arm.title}", records, name)

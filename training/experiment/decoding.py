@@ -37,8 +37,14 @@ class Drawn:
     by_decoder: dict[str, tuple[str, ...]]
     samples: tuple[tuple[str, ...], ...]
 
+    @property
+    def decoders(self) -> tuple[str, ...]:
+        """The names of all decoders: a vote takes what so many of the drawn texts say."""
+        samples = len(self.samples[0])
+        return (*self.by_decoder, *(f"{votes} of {samples}" for votes in range(1, samples // 2 + 2)))
+
     def texts(self, decoder: str) -> tuple[str, ...]:
-        """Return the text of every case by ``decoder``, one of :func:`decoders`."""
+        """Return the text of every case by ``decoder``, one of :attr:`decoders`."""
         if decoder in self.by_decoder:
             return self.by_decoder[decoder]
         votes = int(decoder.split()[0])
@@ -49,11 +55,6 @@ class Drawn:
         """The share of drawn texts that assert each condition, float64 [N, K], never 0 or 1 (Laplace)."""
         said = np.stack([asserted(texts) for texts in self.samples])
         return np.asarray((said.sum(axis=1) + 0.5) / (said.shape[1] + 1))
-
-
-def decoders(samples: int) -> tuple[str, ...]:
-    """Return the names of all decoders: a vote takes what so many of the drawn texts say."""
-    return (GREEDY, BEAMS, *(f"{votes} of {samples}" for votes in range(1, samples // 2 + 2)))
 
 
 def vote(texts: Sequence[str], votes: int) -> str:
@@ -78,12 +79,12 @@ def vote(texts: Sequence[str], votes: int) -> str:
     return texts[int(np.argmin(said[:, :-1].sum(axis=1)))]
 
 
-def choose_decoder(drawn: Drawn, truth: NDArray[np.floating], samples: int) -> tuple[str, dict[str, float]]:
+def choose_decoder(drawn: Drawn, truth: NDArray[np.floating]) -> tuple[str, dict[str, float]]:
     """Return the decoder with the best mean of micro and macro F1 against ``truth`` [N, K], and that of each.
 
     truth: 1, 0 or NaN of validation cases. Positive only counts as said.
     """
-    scores = {name: text_score(drawn.texts(name), truth) for name in decoders(samples)}
+    scores = {name: text_score(drawn.texts(name), truth) for name in drawn.decoders}
     return max(scores, key=lambda name: scores[name]), scores
 
 

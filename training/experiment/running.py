@@ -53,13 +53,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Task:
-    """A piece of work that one process does. arm: empty for what all arms share."""
+    """A piece of work that one process does. arm: empty for what all arms share.
+
+    beams: whether a run also searches for the most likely text, which takes longer than all else that it writes. Every
+    try does; a run only where that was its arm's best decoder in tuning.
+    """
 
     kind: Kind
     noise: str
     seed: int
     arm: str = ""
     choice: Choice = field(default_factory=Choice)
+    beams: bool = False
 
     @property
     def name(self) -> str:
@@ -139,6 +144,7 @@ def made_with_of(task: Task, settings: ExperimentSettings) -> dict[str, Any]:
         noise=msgspec.to_builtins(settings.noise(task.noise)),
         arm=msgspec.to_builtins(arm_named(task.arm)) if task.arm else "",
         choice=msgspec.to_builtins(task.choice),
+        beams=_beams(task),
         seed=task.seed,
         kind=task.kind.value,
         labeler=f"{BASELINE_LABELER.name} {BASELINE_LABELER.version}",
@@ -188,7 +194,12 @@ def _train_texts(
     write_json(folder / CURVES, curves)
     size = settings.student.image_size
     test = held_out_cases(settings.cases, size, Split.TEST) if task.kind is Kind.RUN else None
-    answer(arm, student, shared.processor, shared.validation, test, settings.decoding_samples, task.seed, folder)
+    processor, samples = shared.processor, settings.decoding_samples
+    answer(arm, student, processor, shared.validation, test, samples, task.seed, folder, beams=_beams(task))
+
+
+def _beams(task: Task) -> bool:
+    return task.kind is Kind.TRY or task.beams
 
 
 def _fit_part(

@@ -41,11 +41,11 @@ class Tuned:
 
     tries: tuple[Try, ...]
 
-    def best(self, noise: str, arm: str) -> Choice:
-        """Return the choice with the best mean of text score and micro AUC; that of another level where none is."""
+    def best(self, noise: str, arm: str) -> Try:
+        """Return the try with the best mean of text score and micro AUC; that of another level where none is."""
         own = [one for one in self.tries if one.arm == arm and one.noise == noise]
         tried = own or [one for one in self.tries if one.arm == arm]
-        return max(tried, key=lambda one: one.tuning_score).choice
+        return max(tried, key=lambda one: one.tuning_score)
 
 
 def choices_of(arm: Arm, settings: ExperimentSettings) -> tuple[Choice, ...]:
