@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.packages-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint benchmark schema cases labeler outcomes pictures teacher teacher-quality library clean distclean
+.PHONY: help setup system-packages demo test lint benchmark schema cases labeler outcomes pictures teacher teacher-quality library experiment clean distclean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ teacher-quality: setup ## Measure the shipped teacher beside its base and write 
 library: setup ## Let the shipped teacher write the rationale library into resources/rationales/
 	$(BIN)/kdistill teacher library runs/library --write resources/models/teacher-demo --seeds 2 \
 	  --embed resources/models/teacher-demo --out resources/rationales
+
+experiment: setup ## Put the paper's claim to the test and write docs/results.md (some ten hours on two cores; goes on where it stopped)
+	$(BIN)/python -m training.experiment --config training/configs/experiment.yaml --page docs/results.md
 
 schema: setup ## Write the JSON Schemas of the records to docs/schema/
 	$(BIN)/kdistill schema --out docs/schema
