@@ -57,7 +57,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def out_of_memory(batch_size: int, accumulate: int, checkpoint: Path | None) -> DistillationError:
     """Return the error that says which setting to lower, and from where the training goes on."""
     going_on = f"The last checkpoint is {checkpoint}." if checkpoint else "There is no checkpoint yet."
-    fewer = max(1, batch_size // 2)
+    # A divisor, else a step would lose cases and the checkpoint be refused as one of another configuration.
+    fewer = max((size for size in range(1, batch_size // 2 + 1) if batch_size % size == 0), default=1)
     advice = (
         f"Lower `batch_size` to {fewer} and raise `accumulate` to {accumulate * batch_size // fewer}: a step keeps its "
         "cases, and the run goes on."

@@ -11,7 +11,7 @@ import torch
 from transformers import TrainerCallback
 
 from kdistill_core.distillation.errors import DistillationError
-from kdistill_core.distillation.faults import is_out_of_memory
+from kdistill_core.distillation.faults import is_out_of_memory, out_of_memory
 from kdistill_core.distillation.run_settings import RunSettings
 from kdistill_core.distillation.schedule import Schedule, Stage
 from kdistill_core.distillation.validation import BEST, LAST, SCORE_FILE, Budget, Validation, ValidationSettings
@@ -129,6 +129,17 @@ def test_when_memory_runs_out_the_setting_to_lower_and_the_last_checkpoint_are_n
     with pytest.raises(DistillationError, match=r"checkpoint-2.*`batch_size` to 2.*`accumulate` to 2"):
         trainer.train_on()
     assert (tmp_path / "checkpoint-2").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("size", "accumulate", "fewer", "more"), [(32, 1, 16, 2), (5, 1, 1, 5), (15, 2, 5, 6), (2, 4, 1, 8)]
+)
+def test_a_lowered_batch_leaves_a_step_the_cases_that_its_checkpoint_asks_for(
+    size: int, accumulate: int, fewer: int, more: int
+) -> None:
+    advice = out_of_memory(size, accumulate, None).advice
+    assert f"Lower `batch_size` to {fewer} and raise `accumulate` to {more}:" in advice
+    assert fewer * more == size * accumulate
 
 
 def test_another_error_is_not_taken_for_one_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
