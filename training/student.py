@@ -165,7 +165,7 @@ def _trainer(
         student,
         ConcatDataset(list(sets.values())),
         Collator(processor, settings.text_length, settings.augmentation, settings.run.seed),
-        settings.objective,
+        settings.objective_on(labels),
         settings.schedule,
         settings.run,
         out / CHECKPOINTS,

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from kdistill_core.conditions import CONDITIONS
 from kdistill_core.distillation.augmentation import Augmentation
-from kdistill_core.distillation.losses import UncertainPolicy
+from kdistill_core.distillation.errors import DistillationError
+from kdistill_core.distillation.losses import UncertainPolicy, positive_weights_of
 from kdistill_core.distillation.objective import (
     AlignmentSettings,
     ClassificationSettings,
@@ -40,6 +46,13 @@ _FREE = (
 )
 
 
+class PositiveWeights(StrEnum):
+    """Where the weights of positives in the classification term come from: its settings, or the training labels."""
+
+    GIVEN = "given"
+    BALANCED = "balanced"
+
+
 @dataclass
 class ModelSettings:
     """The student's shape; see :class:`kdistill_core.student.configuration.StudentConfig`.
@@ -63,7 +76,9 @@ class TrainerSettings:
 
     stages: one after another, by steps. max_minutes: ends the run early, over all interruptions; None for no such
     budget. set_shares: how often a training case comes from each set. balance: share of the draws that are balanced by
-    condition. text_length: longest target in tokens. variants: versions of a rationale that the cases share out.
+    condition. positive_weights: balanced makes the positives of a condition weigh what its negatives weigh, within
+    bounds, as all training labels together count them; draws that `balance` balances already are not looked at.
+    text_length: longest target in tokens. variants: versions of a rationale that the cases share out.
     uncertain: policy of all conditions. temperature, told_share, distillation, alignment, classification: see
     :class:`kdistill_core.distillation.objective.Objective`. reliance_cases: validation cases of each set on which the
     loss of the text and its reliance on the image are measured. on_policy: the teacher that scores the student's own
@@ -76,6 +91,7 @@ class TrainerSettings:
     max_minutes: float | None = None
     set_shares: dict[str, float] = field(default_factory=lambda: {"phantom": 0.5, "nih": 0.5})
     balance: float = 0.0
+    positive_weights: PositiveWeights = PositiveWeights.GIVEN
     text_length: int = 256
     variants: int = 3
     uncertain: UncertainPolicy = UncertainPolicy.IGNORE
@@ -102,6 +118,21 @@ class TrainerSettings:
             self.alignment,
             self.classification,
         )
+
+    def objective_on(self, labels: NDArray[np.float32]) -> Objective:
+        """Return the objective for training cases of ``labels``, float32 [N, 14] as `taught_labels` gives them.
+
+        Raises DistillationError where weights of positives are given and are to be balanced as well.
+        """
+        if self.positive_weights is PositiveWeights.GIVEN:
+            return self.objective
+        if self.classification.positive_weights:
+            raise DistillationError(
+                "The weights of positives are given, and are to follow from the training labels as well.",
+                "Set `positive_weights` to GIVEN, or leave `classification.positive_weights` empty.",
+            )
+        weights = positive_weights_of(torch.from_numpy(labels))
+        return replace(self.objective, classification=replace(self.classification, positive_weights=weights))
 
     def weighs(self, term: str) -> bool:
         """Return whether any stage gives ``term`` a weight."""

@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from jsonargparse import ActionConfigFile, ArgumentParser
 
 from kdistill_core.conditions import CONDITIONS
+from kdistill_core.distillation.errors import DistillationError
+from kdistill_core.distillation.objective import ClassificationSettings
 from kdistill_core.distillation.run_settings import RunSettings
 from kdistill_core.distillation.schedule import Stage
 from kdistill_core.distillation.validation import ValidationSettings
@@ -18,7 +21,7 @@ from training.evaluate_student import METRICS_FILE
 from training.student import train_student
 from training.student_card import CARD_FILE
 from training.student_data import DataSettings, PhantomSettings
-from training.student_settings import ModelSettings, TrainerSettings, configuration_of
+from training.student_settings import ModelSettings, PositiveWeights, TrainerSettings, configuration_of
 
 _CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 MODEL = ModelSettings(
@@ -88,6 +91,27 @@ def test_what_may_change_while_a_run_goes_on_is_no_part_of_its_configuration() -
     for other in (replace(training, balance=0.5), replace(training, run=RunSettings(seed=1))):
         assert configuration_of(MODEL, data, other) != settled
     assert configuration_of(replace(MODEL, image_size=128), data, training) != settled
+
+
+def test_positives_that_are_rare_among_the_training_labels_weigh_more_where_that_is_asked_for() -> None:
+    labels = np.zeros((20, len(CONDITIONS)), dtype=np.float32)
+    labels[:5, 0] = 1.0  # 5 against 12, and 3 that do not count
+    labels[17:, 0] = [np.nan, -1.0, np.nan]
+    focal = ClassificationSettings(focusing=2.0)
+    training = TrainerSettings(STAGES, classification=focal)
+    assert training.objective_on(labels) == training.objective
+    assert training.objective.classification == focal
+    balanced = replace(training, positive_weights=PositiveWeights.BALANCED).objective_on(labels)
+    assert balanced.classification.positive_weights == pytest.approx([12 / 5] + [1.0] * (len(CONDITIONS) - 1))
+    assert replace(balanced, classification=focal) == training.objective
+
+
+def test_weights_of_positives_that_are_given_are_not_balanced_over() -> None:
+    given = ClassificationSettings(positive_weights=(2.0,) * len(CONDITIONS))
+    training = TrainerSettings(STAGES, classification=given, positive_weights=PositiveWeights.BALANCED)
+    with pytest.raises(DistillationError, match="are given") as refusal:
+        training.objective_on(np.zeros((1, len(CONDITIONS)), dtype=np.float32))
+    assert "classification.positive_weights" in refusal.value.advice
 
 
 def test_the_shipped_configurations_are_read() -> None:
