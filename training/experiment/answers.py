@@ -58,10 +58,11 @@ class Chosen:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """ids: of the cases. probabilities: float32 [N, K], calibrated. texts: one a case."""
+    """ids: of the cases. probabilities: float32 [N, K], calibrated; thresholds: [K] of them. texts: one a case."""
 
     ids: tuple[str, ...]
     probabilities: NDArray[np.float32]
+    thresholds: tuple[float, ...]
     texts: tuple[str, ...]
 
 
@@ -139,7 +140,9 @@ def read_answers(folder: Path) -> Answers:
     """Return the answers on test cases of the run in ``folder``. Raises ExperimentError."""
     written = read_json(folder / ANSWERS)
     with np.load(folder / PREDICTIONS) as arrays:
-        return Answers(tuple(written["test_ids"]), arrays["test_probabilities"], tuple(written["test_texts"]))
+        probabilities = arrays["test_probabilities"]
+    thresholds = tuple(written["chosen"]["thresholds"])
+    return Answers(tuple(written["test_ids"]), probabilities, thresholds, tuple(written["test_texts"]))
 
 
 def _of_test(

@@ -38,6 +38,11 @@ from training.experiment.settings import Choice, ExperimentSettings, of_a_run
 from training.experiment.softening import OutOfFold, out_of_fold, soft_labels_of
 from training.experiment.targets import arm_targets
 
+# Settings, by group, that nothing depends on before an arm with heads learns texts.
+_OF_TEXTS = {
+    "budget": ("decoder", "all", "decoder_rate", "all_rate"),
+    "weights": ("generation", "distillation"),
+}
 CURVES, SOFT, OUT_OF_FOLD = "curves.json", "soft-labels.json", "out-of-fold.npz"
 
 
@@ -138,8 +143,8 @@ def do(task: Task, settings: ExperimentSettings, out: Path) -> float:
 
 
 def made_with_of(task: Task, settings: ExperimentSettings) -> dict[str, Any]:
-    """Return everything that a task's work follows from."""
-    return of_a_run(
+    """Return everything that a task's work follows from: of what comes before all texts, nothing about texts."""
+    made_with = of_a_run(
         settings,
         noise=msgspec.to_builtins(settings.noise(task.noise)),
         arm=msgspec.to_builtins(arm_named(task.arm)) if task.arm else "",
@@ -149,6 +154,10 @@ def made_with_of(task: Task, settings: ExperimentSettings) -> dict[str, Any]:
         kind=task.kind.value,
         labeler=f"{BASELINE_LABELER.name} {BASELINE_LABELER.version}",
     )
+    if task.kind in (Kind.READ, Kind.SOFTEN, Kind.HEADS):
+        for group, names in _OF_TEXTS.items():
+            made_with[group] = {name: value for name, value in made_with[group].items() if name not in names}
+    return made_with
 
 
 def _soften(

@@ -22,7 +22,7 @@ from kdistill_core.evaluation.ranking import auc_statistic
 from kdistill_core.evaluation.reliability import calibration_error_statistic
 from kdistill_core.evaluation.resampling import SumStatistic
 from kdistill_core.evaluation.scores import Convention
-from kdistill_core.labeling import label_report, with_implied
+from kdistill_core.labeling import IMPLIED, label_report, with_implied
 from training.experiment.answers import Answers
 from training.experiment.errors import ExperimentError
 
@@ -48,8 +48,22 @@ def reliance(scope: str) -> str:
     return f"text F1, {scope}, images shuffled"
 
 
+def decision_f1(scope: str) -> str:
+    """Return the name of the F1 of what a run decides by its probabilities and thresholds, whatever it writes."""
+    return f"F1 of decisions, {scope}"
+
+
 TEXT_SCORES = tuple(text_f1(scope, convention) for convention in Convention for scope in _SCOPES.values())
-SCORES = (*TEXT_SCORES, reliance("micro"), reliance("macro"), MICRO_AUC, MACRO_AUC, CALIBRATION)
+SCORES = (
+    *TEXT_SCORES,
+    reliance("micro"),
+    reliance("macro"),
+    decision_f1("micro"),
+    decision_f1("macro"),
+    MICRO_AUC,
+    MACRO_AUC,
+    CALIBRATION,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +87,10 @@ def run_statistics(truth: ConditionTable, answers: Answers, labeler: str) -> Run
     said = labels_said(truth, answers.texts)
     by_name = {**_text_scores(truth, said, labeler)}
     elsewhere = _text_scores(truth, shuffled(said, derangement(truth.groups, _SHUFFLE_SEED)), labeler)
+    decided = _text_scores(truth, decisions(truth, answers), labeler)
     for scope in ("micro", "macro"):
         by_name[reliance(scope)] = elsewhere[text_f1(scope)]
+        by_name[decision_f1(scope)] = decided[text_f1(scope)]
     labels, given = truth.values, answers.probabilities.astype(np.float64)
     known = [at for at in range(len(CONDITIONS)) if _has_both(labels[:, at])]
     by_name[MICRO_AUC] = (auc_statistic(given, labels),)
@@ -86,6 +102,16 @@ def run_statistics(truth: ConditionTable, answers: Answers, labeler: str) -> Run
 def labels_said(truth: ConditionTable, texts: tuple[str, ...]) -> ConditionTable:
     """Return what is read in the texts on the cases of ``truth``, closed under the hierarchy."""
     return table_of_findings(truth.ids, [with_implied(label_report(text)) for text in texts], truth.groups)
+
+
+def decisions(truth: ConditionTable, answers: Answers) -> ConditionTable:
+    """Return what is decided of the cases of ``truth``, closed under the hierarchy as texts are."""
+    decided = answers.probabilities >= np.asarray(answers.thresholds)
+    places = {condition: place for place, condition in enumerate(CONDITIONS)}
+    for condition, implied in IMPLIED.items():
+        for other in implied:
+            decided[:, places[other]] |= decided[:, places[condition]]
+    return ConditionTable(truth.ids, CONDITIONS, decided.astype(np.float64), truth.groups)
 
 
 def constant_statistics(truth: ConditionTable, counts: LabelCounts, labeler: str) -> RunStatistics:
