@@ -135,5 +135,5 @@ def _check(settings: RealImageSettings) -> None:
         if not there:
             raise ExperimentError(
                 f"The {what} {path} is missing.",
-                "Put NIH ChestX-ray14 (or a part of it) there, or name where it lies as `real.images` and `real.table`.",
+                "Put NIH ChestX-ray14 (or a part of it) there, or set `real.images` and `real.table` to where it lies.",
             )

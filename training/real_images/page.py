@@ -53,7 +53,7 @@ def write_page(
         auc_of=auc_of,
         precision_of=precision_of,
         command=command,
-        labeler=f"{RuleLabeler().name} {RuleLabeler().version}",
+        labeler=RuleLabeler().version,
         machine=f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}, "
         f"torch {torch.__version__}",
     )

@@ -82,7 +82,7 @@ def materials(settings: RealImageSettings, seed: int) -> Materials:
 
 
 def targets_of(arm: Arm, cases: ExperimentCases, teacher: TeacherHelp) -> ArmTargets:
-    """Return what ``arm`` learns of ``cases``: texts as in the experiment on phantoms, and labels blank where unknown."""
+    """Return what ``arm`` learns of ``cases``: texts as in the experiment on phantoms, and labels as they are given."""
     return replace(arm_targets(arm, cases, teacher, None), labels=as_array(cases))
 
 
@@ -136,7 +136,8 @@ def do(cell: Cell, settings: RealImageSettings, out: Path) -> bool:
     without_unmapped(student)
     write_json(folder / CURVES, _train(arm, student, cell, settings, shared, made_with, folder / CHECKPOINTS))
     samples = settings.decoding_samples
-    answer(arm, student, shared.processor, shared.validation, shared.test, samples, cell.seed, folder)
+    processor, seed = shared.processor, cell.seed
+    answer(arm, student, processor, shared.validation, shared.test, samples, seed, folder, beams=settings.beams)
     finish(folder, made_with, seconds=round(time.monotonic() - started, 1))
     return True
 

@@ -1,4 +1,4 @@
-"""Everything that the experiment on real images is settled by; what it shares with the one on phantoms comes from it."""
+"""Everything that the experiment on real images is settled by; much of it is that of the experiment on phantoms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class RealImageSettings:
 
     images, table: a folder of NIH images and the table that labels them. phantoms: of each seed, the training cases
     alone; the same as those of the experiment on phantoms where sides and first seeds are. validation: most images
-    that calibration, thresholds and decoder are chosen on. choice: of all cells alike. seeds: 0 to seeds - 1.
+    that calibration, thresholds and decoder are chosen on. choice: of all cells alike. beams: whether the most likely
+    text is searched for as well, which takes longer than all else that is written. seeds: 0 to seeds - 1.
     """
 
     images: Path
@@ -46,6 +47,7 @@ class RealImageSettings:
     weights: WeightSettings = field(default_factory=WeightSettings)
     choice: Choice = field(default_factory=Choice)
     decoding_samples: int = 5
+    beams: bool = False
     variants: int = 3
     resamples: int = 2000
 
@@ -85,6 +87,7 @@ class RealImageSettings:
             arm=cell.arm,
             seed=cell.seed,
             choice=plain(self.choice),
+            beams=self.beams,
             real_labels=sha256_of(self.table),
             most_validation=self.validation,
             labeler=f"{RuleLabeler().name} {RuleLabeler().version}",
