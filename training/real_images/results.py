@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kdistill_core.conditions import Condition
 from kdistill_core.datasets import Split
 from kdistill_core.evaluation.label_counts import LabelCount, count_labels
@@ -27,12 +29,13 @@ from training.real_images.settings import RealImageSettings
 
 @dataclass(frozen=True)
 class Part:
-    """How many images and patients a set has, and what is labeled of them."""
+    """How many images and patients a set has, and what is labeled of them; patients_with: those with a condition."""
 
     name: str
     images: int
     patients: int
     counts: dict[Condition, LabelCount]
+    patients_with: dict[Condition, int]
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,12 @@ def gather(settings: RealImageSettings, out: Path, *, whole: RealImageSettings) 
 
 def _part(name: str, cases: ExperimentCases) -> Part:
     counts = count_labels(cases.truth)
-    return Part(name, len(cases), len(set(cases.patients)), {condition: counts[condition] for condition in MAPPED})
+    patients = {
+        condition: len({cases.patients[at] for at in np.flatnonzero(cases.truth_table.column(condition) == 1)})
+        for condition in MAPPED
+    }
+    known = {condition: counts[condition] for condition in MAPPED}
+    return Part(name, len(cases), len(set(cases.patients)), known, patients)
 
 
 def _learned(cell: str, folders: Sequence[Path]) -> Learned:

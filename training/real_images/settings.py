@@ -40,7 +40,7 @@ class RealImageSettings:
     data: tuple[str, ...] = tuple(DATA)
     seeds: int = 3
     phantoms: CaseSettings = field(default_factory=lambda: CaseSettings(validation=0, test=0))
-    validation: int = 400
+    validation: int = 800
     budget: BudgetSettings = field(
         default_factory=lambda: BudgetSettings(heads=400, decoder=150, all=200, batch_size=64, validation_steps=100)
     )
