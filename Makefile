@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.packages-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system-packages demo test lint benchmark schema cases labeler outcomes pictures teacher teacher-quality library experiment clean distclean
+.PHONY: help setup system-packages demo test lint benchmark schema cases labeler outcomes pictures teacher teacher-quality library experiment real-images clean distclean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ library: setup ## Let the shipped teacher write the rationale library into resou
 
 experiment: setup ## Put the paper's claim to the test and write docs/results.md (some ten hours on two cores; goes on where it stopped)
 	$(BIN)/python -m training.experiment --config training/configs/experiment.yaml --page docs/results.md
+
+real-images: setup ## Put arms b, c and d to real radiographs of ../shared/data and write docs/real-images.md (hours)
+	$(BIN)/python -m training.real_images --config training/configs/real-images.yaml --page docs/real-images.md
 
 schema: setup ## Write the JSON Schemas of the records to docs/schema/
 	$(BIN)/kdistill schema --out docs/schema
