@@ -13,6 +13,8 @@ settings.register_profile("kdistill", deadline=None)
 settings.load_profile("kdistill")
 # Tests never open a window on the desktop of whoever runs them; those marked `window` are started under Xvfb.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Before anything imports torch: processes that tests start compute with one thread, and sums of floats depend on that.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 import platformdirs
+from filelock import FileLock, Timeout
 
 from kdistill_core.conditions import Condition, State
 from kdistill_core.records import Review, ReviewStatus, SentenceRole, Severity, Side
@@ -29,6 +30,8 @@ from kdistill_core.teacher.parts import read_parts
 
 REVIEWS_FILE = "reviews.jsonl"
 _LONGEST_NAME = 80
+# A lock is held for one write.
+_PATIENCE_SECONDS = 10.0
 
 
 class Decision(StrEnum):
@@ -171,15 +174,20 @@ def _read(path: Path) -> list[EntryReview]:
 def append_reviews(path: Path, reviews: Sequence[EntryReview]) -> None:
     """Add decisions to ``path``, all in one write that is on the disk on return. Raises LibraryError.
 
-    A file that ends in the middle of a line is left as it is.
+    A file that ends in the middle of a line is left as it is. Several reviewers may be at work: a lock beside ``path``
+    is held meanwhile, for a reader can see half of another's write.
     """
     block = b"".join(msgspec.json.encode(review) + b"\n" for review in reviews)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+", buffering=0) as file:
+        lock = FileLock(f"{path}.lock", timeout=_PATIENCE_SECONDS)
+        with lock, path.open("ab+", buffering=0) as file:
             _require_whole(file, path)
             file.write(block)
             os.fsync(file.fileno())
+    except Timeout as error:
+        advice = "Another program holds it: close that one, or try again."
+        raise LibraryError(f"The reviews {path} have been locked for {_PATIENCE_SECONDS:.0f} s.", advice) from error
     except OSError as error:
         raise LibraryError(f"The review cannot be kept in {path}: {error}", "Check permissions and space.") from error
 

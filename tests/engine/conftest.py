@@ -1,9 +1,6 @@
 """A student with random weights that writes without end, and pictures for it to look at."""
 
-import os
-
-# Before torch: the worker processes inherit it, and many small threads are slower than one.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from __future__ import annotations
 
 import pytest
 from PIL import Image

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from kdistill_core import resources
 from kdistill_core.conditions import State
@@ -135,6 +136,13 @@ def test_reviewers_at_work_at_the_same_time_lose_nothing(tmp_path: Path) -> None
     for thread in threads:
         thread.join()
     assert read_reviews([path]) == (review,) * 80
+
+
+def test_a_lock_that_another_program_keeps_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kdistill_core.teacher.review._PATIENCE_SECONDS", 0.1)
+    path = tmp_path / "reviews.jsonl"
+    with FileLock(f"{path}.lock"), pytest.raises(LibraryError, match=r"reviews\.jsonl have been locked"):
+        append_reviews(path, [decide(ENTRY, Decision.ACCEPT, "A. Name")])
 
 
 @pytest.mark.parametrize("end", [b'{"entry": "1', b"\xff\n", b"[]\n"])
