@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kdistill_core.distillation.errors import DistillationError
+from kdistill_core.distillation.processes import of_process
 
 # How torch and the operating system say that there is no memory left, without a GPU.
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "unable to allocate")
@@ -24,9 +25,10 @@ def nonsense(
 ) -> DistillationError:
     """Save the batches that led to a loss or gradient that is no number; return the error that names the file.
 
+    Each of several processes has batches of its own, and so a file of its own.
     The file holds every tensor of the batches, the images too, and of the cases only hashes of their ids.
     """
-    path = out / f"nonsense-step-{step}.safetensors"
+    path = out / f"nonsense-step-{step}{of_process()}.safetensors"
     tensors = {
         (name if len(batches) == 1 else f"{place}/{name}"): value.detach().cpu().contiguous()
         for place, batch in enumerate(batches)
@@ -68,6 +70,14 @@ def out_of_memory(batch_size: int, accumulate: int, checkpoint: Path | None) -> 
     return DistillationError(
         f"Memory ran out with {batch_size} cases a batch. {going_on}",
         f"{advice} Or set `gradient_checkpointing`, which trades time for memory.",
+    )
+
+
+def not_kept(folder: Path, error: BaseException) -> DistillationError:
+    """Return the error of weights that could not be written to ``folder``, which is as it was."""
+    return DistillationError(
+        f"The student could not be kept in {folder}: {error}.",
+        "Free disk space and start the same command again; it goes on from the newest checkpoint.",
     )
 
 

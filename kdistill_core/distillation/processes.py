@@ -20,6 +20,11 @@ def process_count() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def of_process() -> str:
+    """Return what tells the files of several processes apart: empty for one that trains alone."""
+    return f"-process-{dist.get_rank()}" if process_count() > 1 else ""
+
+
 def gathered(tensor: Tensor) -> Tensor:
     """Return the rows of every process's ``tensor``, in the order of the processes; of one shape in all of them."""
     return tensor if process_count() == 1 else _Gather.apply(tensor)  # type: ignore[no-untyped-call]

@@ -14,6 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from typing_extensions import override
 
 from kdistill_core.distillation.errors import DistillationError
+from kdistill_core.distillation.faults import WRITING_ERRORS, is_out_of_memory, not_kept
 from kdistill_core.distillation.processes import of_first_process
 from kdistill_core.distillation.trainer import DistillationTrainer
 from kdistill_core.student.modeling import StudentModel
@@ -128,19 +129,25 @@ class Validation(TrainerCallback):
         return step > schedule.steps - schedule.stages[-1].steps
 
     def _keep(self, folder: Path, record: dict[str, float]) -> None:
-        """Write the student to ``folder``, all of it or nothing."""
+        """Write the student to ``folder``, all of it or nothing. Raises DistillationError for a disk that is full."""
         trainer = self._trainer
         weights = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
         if not trainer.is_world_process_zero():
             return
         arriving = folder.with_name(f".{folder.name}.arriving")
         shutil.rmtree(arriving, ignore_errors=True)
-        trainer.student.save_pretrained(arriving, state_dict=weights)
-        self._processor.save_pretrained(arriving)
-        if record:
-            (arriving / SCORE_FILE).write_bytes(msgspec.json.encode(record))
-        shutil.rmtree(folder, ignore_errors=True)
-        arriving.rename(folder)
+        try:
+            trainer.student.save_pretrained(arriving, state_dict=weights)
+            self._processor.save_pretrained(arriving)
+            if record:
+                (arriving / SCORE_FILE).write_bytes(msgspec.json.encode(record))
+            shutil.rmtree(folder, ignore_errors=True)
+            arriving.rename(folder)
+        except WRITING_ERRORS as error:
+            if is_out_of_memory(error):
+                raise
+            shutil.rmtree(arriving, ignore_errors=True)
+            raise not_kept(folder, error) from error
 
 
 class Budget(TrainerCallback):

@@ -215,6 +215,24 @@ def test_the_best_weights_of_the_last_stage_and_the_last_ones_are_kept(tmp_path:
     assert len([line for line in said if line.startswith("validation at step")]) == 5
 
 
+def test_a_full_disk_leaves_the_best_weights_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = trainer_for(tmp_path / "run", (Stage("heads", 2, 1e-3, {"classification": 1.0}),))
+    validated(trainer, tmp_path, [0.5, 0.9])
+    write = trainer.student.save_pretrained
+
+    def filling(folder: Path, **named: object) -> None:
+        write(folder, **named)
+        if trainer.state.global_step == 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(trainer.student, "save_pretrained", filling)
+    with pytest.raises(DistillationError, match=r"could not be kept in .*best: .*No space left.*Free disk space"):
+        trainer.train_on()
+    assert json.loads((tmp_path / BEST / SCORE_FILE).read_text())["step"] == 1
+    load_student(tmp_path / BEST)
+    assert {path.name for path in tmp_path.iterdir()} == {"run", BEST}
+
+
 def test_a_score_that_is_better_low_is_chosen_so(tmp_path: Path) -> None:
     trainer = trainer_for(tmp_path / "run", (Stage("heads", 3, 1e-3, {"classification": 1.0}),))
     validated(trainer, tmp_path, [0.9, 0.2, 0.5], higher_is_better=False)
