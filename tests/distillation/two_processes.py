@@ -27,7 +27,7 @@ STAGES = (Stage("heads", 10, 1e-3, {"classification": 1.0}), Stage("all", 40, 1e
 # Two stages, with dropout, augmentation, draws of what is told, and accumulation.
 KILLED = (Stage("heads", 8, 1e-3, {"classification": 1.0}), Stage("all", 12, 1e-3, ALL, ("vision",)))
 KILLED_SETTINGS = RunSettings(batch_size=2, accumulate=2, save_steps=5, log_steps=1)
-SHORT = (Stage("heads", 2, 1e-3, {"classification": 1.0}, ("language_model",)), Stage("all", 2, 1e-3, ALL))
+SHARDED = (Stage("heads", 10, 1e-3, {"classification": 1.0}, ("language_model",)), Stage("all", 40, 1e-3, ALL))
 
 
 def logged(trainer: DistillationTrainer) -> list[dict[str, float]]:
@@ -85,7 +85,7 @@ def main(out: Path) -> None:
     found = {"copied": run(out / "copied", STAGES, 2)}
     os.environ.update(launched_with(CONFIGS / "accelerate-fsdp.yaml"))
     AcceleratorState._reset_state()
-    found["sharded"] = run(out / "sharded", SHORT, 2)
+    found["sharded"] = run(out / "sharded", SHARDED, 2)
     if state.is_main_process:
         (out / "logged.json").write_text(json.dumps(found))
 
