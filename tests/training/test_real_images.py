@@ -194,7 +194,7 @@ def test_only_mapped_conditions_are_in_the_loss_of_a_batch(settings: RealImageSe
         targets = targets_of(ARMS[name], cases, shared.teacher)
         assert np.isnan(targets.labels[:, masked]).all()
         assert not targets.teacher.states[:, masked].any()
-    student = new_student(settings.harness, shared.processor, shared.alignment_size, 0)
+    student = new_student(settings.harness, shared.processor, 0, shared.alignment_size)
     without_unmapped(student)
     examples = ArmExamples(cases, targets_of(ARMS["d"], cases, shared.teacher), 1)
     batch = Collator(shared.processor, _STUDENT.text_length)([examples[at] for at in range(len(examples))])

@@ -47,6 +47,11 @@ class Arm:
         return self.labels is not Labels.NONE
 
     @property
+    def reads_as_teacher(self) -> bool:
+        """Whether it learns from the teacher's reading, with consequences, sides and severities, not a labeler's labels."""
+        return self.texts is not Texts.REPORT
+
+    @property
     def sees_truth(self) -> bool:
         """Whether the truth of the training cases is among its targets: in the ceiling alone."""
         return self.texts is Texts.TRUTH or self.labels is Labels.TRUTH
@@ -54,7 +59,8 @@ class Arm:
     @property
     def heads_name(self) -> str:
         """Name of its first stage, which arms of equal labels and alignment have in common."""
-        return f"heads, {self.labels.name.lower()}{', aligned' if self.alignment else ''}"
+        by_teacher = ", by the teacher" if self.reads_as_teacher else ""
+        return f"heads, {self.labels.name.lower()}{by_teacher}{', aligned' if self.alignment else ''}"
 
 
 _ALL = (

@@ -39,5 +39,6 @@ class ArmExamples(Dataset[Example]):
             finding_set=None if told.finding_sets is None else told.finding_sets[case],
             condition_embeddings=told.condition_embeddings_of(case),
             tokens=None if told.tokens is None else told.tokens[case][version],
+            concepts=None if self._targets.attributes is None else self._targets.attributes[case],
             key=case_key(self._cases.ids[case]),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ def stages_of(arm: Arm, part: str, settings: ExperimentSettings, choice: Choice)
     budget, weights = settings.budget, settings.weights
     classified = {"classification": weights.classification} if arm.has_heads else {}
     aligned = {"alignment": weights.alignment} if arm.alignment else {}
+    if arm.reads_as_teacher and weights.concept:
+        classified["concept"] = weights.concept
     written = {"generation": weights.generation}
     if arm.tokens:
         written["distillation"] = weights.distillation
@@ -74,9 +76,13 @@ def objective_of(arm: Arm, settings: ExperimentSettings, choice: Choice) -> Obje
 
 
 def new_student(
-    settings: ExperimentSettings, processor: StudentProcessor, alignment_size: int, seed: int
+    settings: ExperimentSettings,
+    processor: StudentProcessor,
+    seed: int,
+    alignment_size: int,
+    concepts: Sequence[str] = (),
 ) -> StudentModel:
-    """Return the untrained student of a seed: the same weights in every arm."""
+    """Return the untrained student of a seed: the same weights in every arm, whether its terms use them or not."""
     own, tokenizer = settings.student, processor.tokenizer
     special = {
         "bos_token_id": tokenizer.bos_token_id,
@@ -95,6 +101,7 @@ def new_student(
                 visual_grid=own.visual_grid,
                 alignment_size=alignment_size,
                 dropout=own.dropout,
+                concepts=list(concepts),
             )
         )
     )

@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from kdistill_core.datasets import Split
+from kdistill_core.distillation.attributes import attributes_of
 from kdistill_core.distillation.batches import Collator
 from kdistill_core.distillation.image_reliance import combined, image_reliance
 from kdistill_core.evaluation.classification import micro_auc
 from kdistill_core.student import StudentModel, StudentProcessor
 from kdistill_core.student.tokenizer import train_tokenizer
 from kdistill_core.teacher.embedding import StoredEmbeddings, TeacherEmbedder
+from kdistill_core.teacher.knowledge import load_knowledge
 from kdistill_core.teacher.library import RationaleLibrary
 from training.experiment.arms import Arm, Labels
 from training.experiment.cases import ExperimentCases, as_array, held_out_cases, training_cases
 from training.experiment.decoding import condition_logits
 from training.experiment.examples import ArmExamples
-from training.experiment.fitting import Validate
+from training.experiment.fitting import Validate, new_student
 from training.experiment.reports import ReportStore
 from training.experiment.settings import ExperimentSettings, Noise
 from training.experiment.targets import TeacherHelp, arm_targets, report_texts
@@ -39,10 +41,10 @@ class Materials:
     processor: StudentProcessor
     teacher: TeacherHelp
 
-    @property
-    def alignment_size(self) -> int:
-        """The width of the teacher's embeddings, which every arm's student has a head for."""
-        return _embedder().dimensions
+    def new_student(self, settings: ExperimentSettings, seed: int) -> StudentModel:
+        """Return the untrained student of every arm, with heads for all that a teacher gives."""
+        concepts = [attribute.name for attribute in self.teacher.attributes]
+        return new_student(settings, self.processor, seed, _embedder().dimensions, concepts)
 
 
 def materials(settings: ExperimentSettings, noise: Noise, seed: int, folder: Path) -> Materials:
@@ -61,7 +63,14 @@ def materials(settings: ExperimentSettings, noise: Noise, seed: int, folder: Pat
         tokenizer = train_tokenizer([*library.texts(), *report_texts(training)], settings.student.vocabulary)
         processor = StudentProcessor(tokenizer, image_size=size)
         processor.save_pretrained(kept)
-    teacher = TeacherHelp(library, _embedder(), processor.tokenizer, settings.variants, settings.labels.told_from)
+    teacher = TeacherHelp(
+        library,
+        _embedder(),
+        processor.tokenizer,
+        settings.variants,
+        settings.labels.told_from,
+        attributes_of(load_knowledge()),
+    )
     validation = held_out_cases(settings.cases, size, Split.VALIDATION, reports)
     return Materials(training, validation, processor, teacher)
 

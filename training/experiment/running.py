@@ -28,7 +28,6 @@ from training.experiment.fitting import (
     Fit,
     fit,
     laid_out,
-    new_student,
     objective_of,
     stages_of,
 )
@@ -183,7 +182,7 @@ def _train_heads(
     task: Task, settings: ExperimentSettings, shared: Materials, out: Path, made_with: dict[str, Any]
 ) -> None:
     arm, folder = arm_named(task.arm), folder_of(task, out)
-    student = new_student(settings, shared.processor, shared.alignment_size, task.seed)
+    student = shared.new_student(settings, task.seed)
     curve = _fit_part(arm, HEADS, student, task, settings, shared, out, made_with)
     student.save_pretrained(folder / "student")
     write_json(folder / CURVES, curve)
@@ -197,7 +196,7 @@ def _train_texts(
     if arm.has_heads:
         student = laid_out(StudentModel.from_pretrained(folder_of(heads_of(task), out) / "student"))
     else:
-        student = new_student(settings, shared.processor, shared.alignment_size, task.seed)
+        student = shared.new_student(settings, task.seed)
         curves[HEADS] = _fit_part(arm, HEADS, student, task, settings, shared, out, made_with)
     curves[TEXTS] = _fit_part(arm, TEXTS, student, task, settings, shared, out, made_with)
     write_json(folder / CURVES, curves)

@@ -83,12 +83,16 @@ class BudgetSettings:
 
 @dataclass(frozen=True)
 class WeightSettings:
-    """Weights of the terms, from the trial in ../shared/reference/trial.md."""
+    """Weights of the terms, from the trial in ../shared/reference/trial.md; that of concepts from the tuning seed.
+
+    concept: of the sides and severities that the teacher reads.
+    """
 
     classification: float = 5.0
     generation: float = 1.0
     alignment: float = 0.3
     distillation: float = 1.0
+    concept: float = 2.0
 
 
 @dataclass(frozen=True)

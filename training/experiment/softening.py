@@ -56,7 +56,7 @@ def out_of_fold(
     logits = np.zeros(labels.shape, dtype=np.float32)
     for fold in range(settings.labels.folds):
         rest, own = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        student = new_student(settings, processor, settings.student.feature_size, seed)
+        student = new_student(settings, processor, seed, settings.student.feature_size)
         targets = ArmTargets(labels[rest], None, empty_targets(len(rest)))
         part = Fit(HEADS, (stage,), objective_of(arm, settings, choice), seed, made_with)
         fit(student, ArmExamples(cases.part(rest), targets), processor, settings, part, out / f"fold-{fold}")

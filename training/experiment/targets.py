@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from kdistill_core.conditions import CONDITIONS, Condition, State
+from kdistill_core.distillation.attributes import Attribute, attribute_labels
 from kdistill_core.distillation.reading import blank_as_absent
-from kdistill_core.distillation.soft_labels import SoftLabels
+from kdistill_core.distillation.soft_labels import SoftLabels, with_consequences
 from kdistill_core.distillation.targets import Embed, TeacherTargets, teacher_targets, told
 from kdistill_core.records import Finding
 from kdistill_core.teacher.library import RationaleLibrary
@@ -30,18 +31,23 @@ Codes = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class ArmTargets:
-    """labels: float32 [N, K] of 1, 0, -1 (uncertain) or NaN (blank). soft_labels: float32 [N, K] or None."""
+    """labels: float32 [N, K] of 1, 0, -1 (uncertain) or NaN (blank). soft_labels: float32 [N, K] or None.
+
+    attributes: float32 [N, A] of 1, 0 or NaN, the sides and severities that the teacher reads; None where it does not.
+    """
 
     labels: Codes
     soft_labels: Codes | None
     teacher: TeacherTargets
+    attributes: Codes | None = None
 
 
 @dataclass(frozen=True)
 class TeacherHelp:
     """What writes and embeds rationales. variants: versions of each. tokenizer: the student's, for token predictions.
 
-    told_from: soft label from which on a finding that a report leaves out is told to the teacher.
+    told_from: soft label from which on a finding that a report leaves out is told to the teacher. attributes: the sides
+    and severities that it reads for.
     """
 
     library: RationaleLibrary
@@ -49,10 +55,14 @@ class TeacherHelp:
     tokenizer: PreTrainedTokenizerBase
     variants: int = 3
     told_from: float = 0.5
+    attributes: tuple[Attribute, ...] = ()
 
 
 def codes_read(cases: ExperimentCases) -> Codes:
-    """Return what the teacher reads in the reports, float32 [N, K] of 1, 0, -1 (hedged) or NaN (left out)."""
+    """Return what the teacher reads in the reports, float32 [N, K] of 1, 0, -1 (hedged) or NaN (left out).
+
+    As it stands there; :func:`kdistill_core.distillation.soft_labels.with_consequences` adds what follows from it.
+    """
     return codes_of([report.teacher for report in cases.reports])
 
 
@@ -66,15 +76,16 @@ def arm_targets(arm: Arm, cases: ExperimentCases, teacher: TeacherHelp, soft: So
     labels, soft_labels = _labels(arm, cases, soft)
     if arm.texts is Texts.REPORT:
         return ArmTargets(labels, soft_labels, _report_targets(cases))
-    findings = cases.truth if arm.texts is Texts.TRUTH else tuple(report.findings for report in cases.reports)
+    known = cases.truth if arm.texts is Texts.TRUTH else tuple(report.findings for report in cases.reports)
+    findings = known
     if arm.labels is Labels.SOFT and soft is not None:
-        rows = zip(findings, soft.targets, strict=True)
+        rows = zip(known, soft.targets, strict=True)
         findings = tuple(with_likely(found, likely, teacher.told_from) for found, likely in rows)
     embed = teacher.embed if arm.alignment else None
     targets = teacher_targets(findings, teacher.library, embed, teacher.variants)
     if arm.tokens:
         targets = _with_tokens(targets, findings, teacher)
-    return ArmTargets(labels, soft_labels, targets)
+    return ArmTargets(labels, soft_labels, targets, attribute_labels(known, labels, teacher.attributes))
 
 
 def with_likely(findings: Sequence[Finding], likely: NDArray[np.floating], least: float) -> tuple[Finding, ...]:
@@ -110,9 +121,10 @@ def _labels(arm: Arm, cases: ExperimentCases, soft: SoftLabels | None) -> tuple[
             return as_array(cases), None
         case Labels.SOFT if soft is not None:
             return soft.codes, soft.targets
-    by_report = arm.texts is Texts.REPORT
-    read = codes_of([report.baseline for report in cases.reports]) if by_report else codes_read(cases)
-    return blank_as_absent(read), None
+    if arm.reads_as_teacher:
+        # The teacher knows which findings go together: reports seldom say what follows from what they say.
+        return blank_as_absent(with_consequences(codes_read(cases))), None
+    return blank_as_absent(codes_of([report.baseline for report in cases.reports])), None
 
 
 def _report_targets(cases: ExperimentCases) -> TeacherTargets:

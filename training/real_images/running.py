@@ -132,7 +132,7 @@ def do(cell: Cell, settings: RealImageSettings, out: Path) -> bool:
     if enter(folder, made_with):
         return False
     arm, shared = arm_named(cell.arm), materials(settings, cell.seed)
-    student = new_student(settings.harness, shared.processor, shared.alignment_size, cell.seed)
+    student = new_student(settings.harness, shared.processor, cell.seed, shared.alignment_size)
     without_unmapped(student)
     write_json(folder / CURVES, _train(arm, student, cell, settings, shared, made_with, folder / CHECKPOINTS))
     samples = settings.decoding_samples

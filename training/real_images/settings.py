@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,14 @@ class RealImageSettings:
 
     @property
     def harness(self) -> ExperimentSettings:
-        """What the training of the experiment on phantoms reads of these settings."""
+        """What the training of the experiment on phantoms reads of these settings; NIH's labels name no side."""
         return ExperimentSettings(
             self.student,
             arms=self.arms,
             seeds=self.seeds,
             cases=self.phantoms,
             budget=self.budget,
-            weights=self.weights,
+            weights=replace(self.weights, concept=0.0),
             decoding_samples=self.decoding_samples,
             variants=self.variants,
             resamples=self.resamples,
