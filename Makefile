@@ -56,7 +56,7 @@ library: setup ## Let the shipped teacher write the rationale library into resou
 	  --embed resources/models/teacher-demo --out resources/rationales
 
 experiment: setup ## Put the paper's claim to the test and write docs/results.md (some ten hours on two cores; goes on where it stopped)
-	$(BIN)/python -m training.experiment --config training/configs/experiment.yaml --page docs/results.md
+	$(BIN)/python -m training.experiment --config training/configs/experiment.yaml --kept training/results/experiment --page docs/results.md
 
 real-images: setup ## Put arms b, c and d to real radiographs of ../shared/data and write docs/real-images.md (hours)
 	$(BIN)/python -m training.real_images --config training/configs/real-images.yaml --page docs/real-images.md

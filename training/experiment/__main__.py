@@ -19,7 +19,7 @@ from jsonargparse import auto_cli
 
 from kdistill_core.datasets import Split
 from training.experiment.arms import arm_named
-from training.experiment.cases import held_out_cases, training_cases
+from training.experiment.cases import held_out_cases
 from training.experiment.decoding import BEAMS
 from training.experiment.page import write_results
 from training.experiment.running import Kind, Task, single_threaded
@@ -35,19 +35,21 @@ def run_experiment(
     seeds: int | None = None,
     workers: int = 2,
     page: Path | None = None,
+    kept: Path | None = None,
 ) -> None:
     """Run the experiment and write its page.
 
     out: folder of all runs. only: arms to run, by default all. seeds: how many, by default those of the configuration.
     workers: runs side by side, one thread each. page: where the results go; by default to ``out/results.md``, so that a
-    part of the experiment never takes the place of the whole in the manual.
+    part of the experiment never takes the place of the whole in the manual. kept: folder of archives of finished runs,
+    which are not made again where they were made with these settings, and to which this adds.
     """
     single_threaded()
     settings = experiment if seeds is None else replace(experiment, seeds=seeds)
     arms = [arm_named(name).name for name in only or settings.arms]
-    _simulate(settings, arms)
-    tuned = tune(arms, settings, out, workers, _say)
-    run_tasks(runs_of(arms, settings, tuned), settings, out, workers, _say)
+    _simulate_held_out(settings)
+    tuned = tune(arms, settings, out, workers, _say, kept)
+    run_tasks(runs_of(arms, settings, tuned), settings, out, workers, _say, kept)
     command = shlex.join(["python", "-m", "training.experiment", *sys.argv[1:]])
     where = write_results(settings, arms, out, page or out / "results.md", command)
     _say(f"done: {where}")
@@ -64,14 +66,11 @@ def runs_of(arms: list[str], settings: ExperimentSettings, tuned: Tuned) -> list
     return tasks
 
 
-def _simulate(settings: ExperimentSettings, arms: list[str]) -> None:
-    """Prepare all images before runs start side by side."""
-    size = settings.student.image_size
-    _say(f"preparing the images of {settings.seeds + 1} training sets for the arms {', '.join(arms)}")
+def _simulate_held_out(settings: ExperimentSettings) -> None:
+    """Prepare the images of validation and test before runs start side by side."""
+    _say("preparing the images of validation and test")
     for split in (Split.VALIDATION, Split.TEST):
-        held_out_cases(settings.cases, size, split)
-    for seed in (settings.tuning.seed, *range(settings.seeds)):
-        training_cases(settings.cases, size, seed)
+        held_out_cases(settings.cases, settings.student.image_size, split)
 
 
 def _say(line: str) -> None:

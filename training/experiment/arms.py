@@ -48,7 +48,7 @@ class Arm:
 
     @property
     def reads_as_teacher(self) -> bool:
-        """Whether it learns from the teacher's reading, with consequences, sides and severities, not a labeler's labels."""
+        """Whether it learns what the teacher reads, with consequences, sides and severities, not a labeler's labels."""
         return self.texts is not Texts.REPORT
 
     @property

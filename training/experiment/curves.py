@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 
@@ -19,7 +18,7 @@ from training.experiment.arms import Arm
 from training.experiment.fitting import HEADS, TEXTS, Curve
 from training.experiment.folders import is_finished, read_json
 from training.experiment.materials import AUC, RELIANCE, TEXT_LOSS
-from training.experiment.running import CURVES, Kind, Task, folder_of, heads_of
+from training.experiment.running import CURVES, Kind, Task, folder_of
 from training.experiment.settings import ExperimentSettings
 from training.experiment.tuning import Tuned
 
@@ -63,10 +62,9 @@ def draw_curves(
 
 
 def _records(task: Task, settings: ExperimentSettings, out: Path) -> Curve:
-    """Return the records of a run from its first step; those of shared heads come first."""
-    own: dict[str, Any] = read_json(folder_of(task, out) / CURVES)
-    heads: Curve = own.get(HEADS) or read_json(folder_of(heads_of(task), out) / CURVES)
-    return [*heads, *({**entry, "step": entry["step"] + settings.budget.heads} for entry in own[TEXTS])]
+    """Return the records of a run from its first step."""
+    own: dict[str, Curve] = read_json(folder_of(task, out) / CURVES)
+    return [*own[HEADS], *({**entry, "step": entry["step"] + settings.budget.heads} for entry in own[TEXTS])]
 
 
 def _draw(axis: Axes, label: str, records: Sequence[Curve], name: str) -> None:

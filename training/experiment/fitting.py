@@ -14,13 +14,13 @@ from typing_extensions import override
 
 from kdistill_core.conditions import CONDITIONS
 from kdistill_core.distillation.batches import Collator, Example
-from kdistill_core.distillation.objective import ClassificationSettings, Objective
+from kdistill_core.distillation.objective import TEXT_TERMS, ClassificationSettings, Objective
 from kdistill_core.distillation.run_settings import RunSettings
 from kdistill_core.distillation.schedule import Schedule, Stage
 from kdistill_core.distillation.trainer import DistillationTrainer
 from kdistill_core.student import StudentConfig, StudentModel, StudentProcessor
 from training.experiment.arms import Arm, Labels
-from training.experiment.settings import Choice, ExperimentSettings
+from training.experiment.settings import Choice, ExperimentSettings, plain
 
 HEADS, TEXTS = "heads", "texts"
 # Where a text is learned on a student that sees already.
@@ -45,23 +45,33 @@ class Fit:
     validate: Validate | None = None
 
 
+def terms_of(arm: Arm) -> frozenset[str]:
+    """Return the terms that an arm is trained by, where they have a weight."""
+    terms = {"generation"}
+    if arm.has_heads:
+        terms.add("classification")
+    if arm.alignment:
+        terms.add("alignment")
+    if arm.reads_as_teacher:
+        terms.add("concept")
+    if arm.tokens:
+        terms.add("distillation")
+    return frozenset(terms)
+
+
 def stages_of(arm: Arm, part: str, settings: ExperimentSettings, choice: Choice) -> tuple[Stage, ...]:
     """Return the stages of an arm's ``part``; an arm without heads trains end to end in each of them."""
-    budget, weights = settings.budget, settings.weights
-    classified = {"classification": weights.classification} if arm.has_heads else {}
-    aligned = {"alignment": weights.alignment} if arm.alignment else {}
-    if arm.reads_as_teacher and weights.concept:
-        classified["concept"] = weights.concept
-    written = {"generation": weights.generation}
-    if arm.tokens:
-        written["distillation"] = weights.distillation
+    budget = settings.budget
+    weights = {name: weight for name, weight in plain(settings.weights).items() if weight and name in terms_of(arm)}
+    written = {name: weight for name, weight in weights.items() if name in TEXT_TERMS}
+    seen = {name: weight for name, weight in weights.items() if name not in TEXT_TERMS}
     if part == HEADS:
-        learned = {**classified, **aligned} if arm.has_heads else written
+        learned = seen if arm.has_heads else written
         return (Stage("heads", budget.heads, choice.rate * budget.heads_rate, learned, final_share=0.3),)
     frozen = _SEEING if arm.has_heads else ()
     return (
         Stage("decoder", budget.decoder, choice.rate * budget.decoder_rate, written, frozen, final_share=0.2),
-        Stage("all", budget.all, choice.rate * budget.all_rate, {**classified, **written, **aligned}, final_share=0.02),
+        Stage("all", budget.all, choice.rate * budget.all_rate, {**seen, **written}, final_share=0.02),
     )
 
 

@@ -30,8 +30,9 @@ from training.experiment.fitting import (
     laid_out,
     objective_of,
     stages_of,
+    terms_of,
 )
-from training.experiment.folders import CHECKPOINTS, enter, finish, slug, write_json
+from training.experiment.folders import CHECKPOINTS, enter, finish, read_json, slug, write_json
 from training.experiment.materials import Materials, curve_scores, materials
 from training.experiment.settings import Choice, ExperimentSettings, of_a_run
 from training.experiment.softening import OutOfFold, out_of_fold, soft_labels_of
@@ -156,6 +157,9 @@ def made_with_of(task: Task, settings: ExperimentSettings) -> dict[str, Any]:
     if task.kind in (Kind.READ, Kind.SOFTEN, Kind.HEADS):
         for group, names in _OF_TEXTS.items():
             made_with[group] = {name: value for name, value in made_with[group].items() if name not in names}
+    # So that what one arm is tried with does not make the others' runs void.
+    terms = terms_of(arm_named(task.arm)) if task.arm else frozenset({"classification"})
+    made_with["weights"] = {name: weight for name, weight in made_with["weights"].items() if name in terms}
     return made_with
 
 
@@ -194,7 +198,9 @@ def _train_texts(
     arm, folder = arm_named(task.arm), folder_of(task, out)
     curves: dict[str, Curve] = {}
     if arm.has_heads:
-        student = laid_out(StudentModel.from_pretrained(folder_of(heads_of(task), out) / "student"))
+        heads = folder_of(heads_of(task), out)
+        student = laid_out(StudentModel.from_pretrained(heads / "student"))
+        curves[HEADS] = read_json(heads / CURVES)
     else:
         student = shared.new_student(settings, task.seed)
         curves[HEADS] = _fit_part(arm, HEADS, student, task, settings, shared, out, made_with)

@@ -1,4 +1,7 @@
-"""Tasks in the order of what they need, on one process or several, with the time left."""
+"""Tasks in the order of what they need, on one process or several, with the time left.
+
+What is finished stays: in the folder of runs, or as an archive that was kept of it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 
 from training.experiment.arms import arm_named
-from training.experiment.folders import is_finished
-from training.experiment.running import Kind, Task, do, folder_of, needs, single_threaded
+from training.experiment.cases import training_cases
+from training.experiment.folders import enter, is_finished
+from training.experiment.keeping import archive_of, keep, restore
+from training.experiment.running import Kind, Task, do, folder_of, made_with_of, needs, single_threaded
 from training.experiment.settings import ExperimentSettings
 
 # What a step with texts takes beside one of images alone, and what answering and reading take in such steps; for the
@@ -34,30 +39,54 @@ def with_needs(tasks: Sequence[Task]) -> list[Task]:
     return list(found)
 
 
-def run_tasks(tasks: Sequence[Task], settings: ExperimentSettings, out: Path, workers: int, say: Say) -> None:
+def run_tasks(
+    tasks: Sequence[Task], settings: ExperimentSettings, out: Path, workers: int, say: Say, kept: Path | None = None
+) -> None:
     """Do ``tasks`` and what they need; those that are finished are passed over. Raises KDistillError.
 
-    workers: processes side by side, one thread each; 1 for this one alone.
+    workers: processes side by side, one thread each; 1 for this one alone. kept: folder of archives, where ``tasks``
+    are looked for and put when they are done.
     """
-    everything = with_needs(tasks)
+    everything = with_needs(_open(tasks, settings, out, kept))
     progress = _Progress([task for task in everything if not is_finished(folder_of(task, out))], settings, say)
+    images = _Images(settings, say)
+
+    def done(task: Task) -> None:
+        progress.done(task)
+        if kept is not None and task in tasks:
+            folder = folder_of(task, out)
+            keep(folder, archive_of(folder, out, kept))
+
     if workers == 1:
         for task in everything:
+            images.prepare(task.seed)
             do(task, settings, out)
-            progress.done(task)
+            done(task)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=single_threaded) as pool:
         waiting, running = dict.fromkeys(everything), dict[Future[float], Task]()
         try:
             while waiting or running:
-                _submit(waiting, running, settings, out, pool, workers)
+                _submit(waiting, running, settings, out, pool, workers, images)
                 for ended in wait(running, return_when=FIRST_COMPLETED).done:
                     ended.result()
-                    progress.done(running.pop(ended))
+                    done(running.pop(ended))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _open(tasks: Sequence[Task], settings: ExperimentSettings, out: Path, kept: Path | None) -> list[Task]:
+    """Return those of ``tasks`` finished neither here nor in ``kept``. Raises ExperimentError for other settings."""
+    found = []
+    for task in tasks:
+        folder, made_with = folder_of(task, out), made_with_of(task, settings)
+        if kept is not None:
+            restore(archive_of(folder, out, kept), folder, made_with)
+        if not (folder.exists() and enter(folder, made_with)):
+            found.append(task)
+    return found
 
 
 def _submit(
@@ -67,11 +96,28 @@ def _submit(
     out: Path,
     pool: ProcessPoolExecutor,
     workers: int,
+    images: _Images,
 ) -> None:
     busy = {*waiting, *running.values()}
     for task in [task for task in waiting if not busy.intersection(needs(task))][: workers - len(running)]:
+        images.prepare(task.seed)
         del waiting[task]
         running[pool.submit(do, task, settings, out)] = task
+
+
+class _Images:
+    """Simulates the training images of a seed once, before its first task, not in each of the tasks side by side."""
+
+    def __init__(self, settings: ExperimentSettings, say: Say) -> None:
+        self._settings = settings
+        self._say = say
+        self._ready: set[int] = set()
+
+    def prepare(self, seed: int) -> None:
+        if seed not in self._ready:
+            self._say(f"preparing the images of seed {seed}")
+            training_cases(self._settings.cases, self._settings.student.image_size, seed)
+            self._ready.add(seed)
 
 
 class _Progress:

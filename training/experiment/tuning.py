@@ -58,10 +58,12 @@ def noises_of(arm: str, settings: ExperimentSettings) -> tuple[str, ...]:
     return settings.noise_names[:1] if arm_named(arm).sees_truth else settings.noise_names
 
 
-def tune(arms: Sequence[str], settings: ExperimentSettings, out: Path, workers: int, say: Say) -> Tuned:
+def tune(
+    arms: Sequence[str], settings: ExperimentSettings, out: Path, workers: int, say: Say, kept: Path | None = None
+) -> Tuned:
     """Try every choice of ``arms``, write what each scored to ``out/tuning/tuned.json``, and return it.
 
-    Raises KDistillError.
+    kept: folder of archives of finished tries. Raises KDistillError.
     """
     tasks = []
     for arm in arms:
@@ -71,11 +73,11 @@ def tune(arms: Sequence[str], settings: ExperimentSettings, out: Path, workers: 
                 Task(Kind.TRY, noise, settings.tuning.seed, arm, choice)
                 for choice in choices_of(arm_named(arm), settings)
             ]
-    run_tasks(tasks, settings, out, workers, say)
+    run_tasks(tasks, settings, out, workers, say, kept)
     tuned = Tuned(tuple(_try(task, out) for task in tasks))
     earlier = read_tuned(out).tries if (out / TUNED).is_file() else ()
-    kept = tuple(one for one in earlier if one.arm not in arms)
-    tuned = Tuned((*kept, *tuned.tries))
+    others = tuple(one for one in earlier if one.arm not in arms)
+    tuned = Tuned((*others, *tuned.tries))
     write_json(out / TUNED, msgspec.to_builtins(tuned))
     return tuned
 

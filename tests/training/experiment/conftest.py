@@ -44,7 +44,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> ExperimentSettings:
         noises=(Noise("low", 0.1), Noise("high", 0.5)),
         arms=("b", "d+"),
         seeds=2,
-        cases=CaseSettings(train=30, validation=24, test=24, side=64, cache=tmp_path_factory.mktemp("cache"), workers=1),
+        cases=CaseSettings(
+            train=30, validation=24, test=24, side=64, cache=tmp_path_factory.mktemp("cache"), workers=1
+        ),
         budget=BudgetSettings(heads=2, decoder=2, all=2, batch_size=8, validation_steps=2, log_steps=1),
         labels=LabelSettings(folds=2),
         tuning=TuningSettings((Choice(1, 0.8), Choice(2, 0)), (Choice(1, 0), Choice(2, 0)), ("low",)),

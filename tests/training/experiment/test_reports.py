@@ -1,4 +1,4 @@
-"""Reports of a noise level: of the phantom that the image shows, the same every time, and less of it with more noise."""
+"""Reports of a noise level: of what the image shows, the same every time, and less of it with more noise."""
 
 from __future__ import annotations
 
