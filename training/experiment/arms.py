@@ -48,8 +48,15 @@ class Arm:
 
     @property
     def reads_as_teacher(self) -> bool:
-        """Whether it learns what the teacher reads, with consequences, sides and severities, not a labeler's labels."""
+        """Whether it learns what the teacher reads, which is more than a labeler's labels: see ``targets.py``."""
         return self.texts is not Texts.REPORT
+
+    @property
+    def learns_from(self) -> str:
+        """What its classifier learns from, in words."""
+        if not self.reads_as_teacher or self.labels not in (Labels.READ, Labels.SOFT):
+            return self.labels.value
+        return self.labels.value.replace("in the report", "in the report, with what follows from it")
 
     @property
     def sees_truth(self) -> bool:

@@ -83,16 +83,17 @@ class BudgetSettings:
 
 @dataclass(frozen=True)
 class WeightSettings:
-    """Weights of the terms, from the trial in ../shared/reference/trial.md; that of concepts from the tuning seed.
+    """Weights of the terms, from the trial in ../shared/reference/trial.md.
 
-    concept: of the sides and severities that the teacher reads.
+    concept: of the sides and severities that the teacher reads; 0, because on seeds that are not reported neither AUC
+    nor the decisions gained by them.
     """
 
     classification: float = 5.0
     generation: float = 1.0
     alignment: float = 0.3
     distillation: float = 1.0
-    concept: float = 2.0
+    concept: float = 0.0
 
 
 @dataclass(frozen=True)

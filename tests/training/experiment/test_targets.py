@@ -26,7 +26,7 @@ from training.experiment.errors import ExperimentError
 from training.experiment.examples import ArmExamples
 from training.experiment.fitting import HEADS, TEXTS, stages_of
 from training.experiment.reports import noisy_report, read_reports
-from training.experiment.settings import Choice, ExperimentSettings, Noise
+from training.experiment.settings import Choice, ExperimentSettings, Noise, WeightSettings
 from training.experiment.softening import OutOfFold, soft_labels_of
 from training.experiment.targets import ArmTargets, TeacherHelp, arm_targets, codes_read, with_likely
 
@@ -133,6 +133,7 @@ def test_the_teacher_reads_what_follows_and_a_labeler_does_not(cases: Experiment
 def test_sides_and_severities_are_known_to_arms_that_learn_from_the_teacher(
     cases: ExperimentCases, teacher: TeacherHelp, soft: SoftLabels, settings: ExperimentSettings
 ) -> None:
+    settings = replace(settings, weights=WeightSettings(concept=2.0))
     for arm in ARMS.values():
         targets = arm_targets(arm, cases, teacher, soft)
         stages = [stage for part in (HEADS, TEXTS) for stage in stages_of(arm, part, settings, Choice())]
