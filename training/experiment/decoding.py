@@ -26,7 +26,7 @@ from training.experiment.texts import in_order
 GREEDY, BEAMS = "greedy", "beams"
 _BEAM_COUNT = 4
 # Images at a time: on a GPU a step costs the same for many.
-_BATCH, _BATCH_ON_GPU = 64, 1024
+_BATCH, _BATCH_ON_GPU = 64, 256
 _PLACE = {condition: place for place, condition in enumerate(CONDITIONS)}
 
 
