@@ -38,6 +38,7 @@ from kdistill_core.distillation.trainer import DistillationTrainer
 from kdistill_core.distillation.validation import Budget, Validation
 from kdistill_core.records import Finding
 from kdistill_core.student import StudentConfig, StudentModel, StudentProcessor
+from kdistill_core.student.loading import load_student, weights_sha256
 from kdistill_core.student.tokenizer import train_tokenizer
 from kdistill_core.teacher.knowledge import load_knowledge
 from kdistill_core.teacher.library import RationaleLibrary
@@ -63,13 +64,15 @@ def train_student(
     embeddings: Path | None = None,
     install: Path | None = None,
     threads: int | None = None,
+    start: Path | None = None,
 ) -> None:
     """Train, select, calibrate, measure and write a student.
 
     out: folder of this run: checkpoints to go on from, and ``model`` at the end. library, embeddings: the teacher's
     rationales and their sentences' embeddings, by default the bundled ones; embeddings are read only where a stage
     weighs the alignment term. install: folder that the finished model is copied to. threads: processor threads, torch's
-    own choice where None.
+    own choice where None. start: folder of a student of this shape, such as another run's checkpoint with the files of
+    its processor, whose weights and tokenizer this one goes on from.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -83,8 +86,10 @@ def train_student(
         asking = Asking(RationaleLibrary.load(library), embeddings, training, _stores(data))
         _say("asking the teacher for the rationale of every case")
         targets = asking.targets(train)
-        processor = _processor(model, targets, out / "processor")
+        processor = _processor(model, targets, out / "processor", start)
     student = new_student(model, training, processor, next(iter(targets.values())).embeddings.shape[1])
+    if start is not None:
+        start_from(start, student)
     millions = sum(parameter.numel() for parameter in student.parameters()) / 1e6
     _say(f"student of {millions:.2f} million parameters")
     trained = {
@@ -93,6 +98,8 @@ def train_student(
     }
     findings = next(iter(targets.values())).findings
     configuration = configuration_of(model, data, training)
+    if start is not None:
+        configuration["start"] = weights_sha256(start)
     trainer = _trainer(student, processor, trained, findings, training, out, configuration)
     measured = asking.targets(validation)
     told = {name: DistillationDataset(validation[name], measured[name]) for name in validation}
@@ -104,7 +111,7 @@ def train_student(
     validating.finish()
     if _processes().is_main_process:
         write_student_page(out, training.schedule, trainer.state.log_history, trainer.minutes)
-        _say(f"done: {finish_student(out, data, train, validation, install)}")
+        _say(f"done: {finish_student(out, data, train, validation, install, _note(start))}")
 
 
 def _stores(data: DataSettings) -> dict[str, Path]:
@@ -112,10 +119,19 @@ def _stores(data: DataSettings) -> dict[str, Path]:
     return {one.name: one.rationales for one in data.sets if one.rationales is not None}
 
 
-def _processor(settings: ModelSettings, targets: dict[str, TeacherTargets], folder: Path) -> StudentProcessor:
-    """Return the processor of this run, its tokenizer trained on all targets; an interrupted run keeps its own."""
+def _processor(
+    settings: ModelSettings, targets: dict[str, TeacherTargets], folder: Path, start: Path | None
+) -> StudentProcessor:
+    """Return the processor of this run: its own if it was interrupted, that of ``start``, or a new one.
+
+    The tokenizer of a new one is trained on all targets.
+    """
     if (folder / "tokenizer.json").is_file():
         return StudentProcessor.from_pretrained(folder, local_files_only=True)
+    if start is not None:
+        processor = load_student(start)[1]
+        processor.save_pretrained(folder)
+        return processor
     texts = (text for part in targets.values() for versions in part.texts for text in versions)
     processor = StudentProcessor(train_tokenizer(texts, settings.vocabulary), image_size=settings.image_size)
     processor.save_pretrained(folder)
@@ -148,6 +164,29 @@ def new_student(
     # Nearly halves the backbone's time on a CPU.
     student.vision.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return student
+
+
+def start_from(folder: Path, student: StudentModel) -> None:
+    """Give ``student`` the weights of the one in ``folder``.
+
+    Raises StudentError where none can be loaded, DistillationError where it is of another shape.
+    """
+    given, own = load_student(folder)[0].state_dict(), student.state_dict()
+    other = sorted(
+        name for name in {*given, *own} if name not in given or name not in own or given[name].shape != own[name].shape
+    )
+    if other:
+        raise DistillationError(
+            f"The student in {folder} has another shape: {len(other)} weights differ, such as {other[0]}.",
+            "Give this run the `model` settings and terms of that one, or train without `start`.",
+        )
+    student.load_state_dict(given)
+
+
+def _note(start: Path | None) -> str:
+    if start is None:
+        return ""
+    return f"Its training began with the weights of an earlier run (`{start.name}`, sha256 `{weights_sha256(start)}`)."
 
 
 def _trainer(

@@ -29,16 +29,25 @@ MODEL = "model"
 
 
 def finish_student(
-    out: Path, data: DataSettings, train: dict[str, PixelCache], validation: dict[str, PixelCache], install: Path | None
+    out: Path,
+    data: DataSettings,
+    train: dict[str, PixelCache],
+    validation: dict[str, PixelCache],
+    install: Path | None,
+    note: str = "",
 ) -> Path:
-    """Calibrate the best weights of the run in ``out``, measure and describe them; return where they lie in the end."""
+    """Calibrate the best weights of the run in ``out``, measure and describe them; return where they lie in the end.
+
+    note: what the card says beside its scores.
+    """
     best, processor = load_student(out / BEST)
     _calibrate(best, processor, data, validation)
     best.save_pretrained(out / MODEL)
     processor.save_pretrained(out / MODEL)
     counted = {name: count_labels(study.findings for study in cache.studies) for name, cache in train.items()}
     write_label_counts(out / MODEL, counted)
-    evaluate_student(out / MODEL, data, command=shlex.join(["python", "-m", "training.student", *sys.argv[1:]]))
+    command = shlex.join(["python", "-m", "training.student", *sys.argv[1:]])
+    evaluate_student(out / MODEL, data, command=command, note=note)
     if install is not None:
         _install(out / MODEL, install)
     return install or out / MODEL

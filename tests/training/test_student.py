@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
 from jsonargparse import ActionConfigFile, ArgumentParser
 
 from kdistill_core.conditions import CONDITIONS
@@ -18,7 +19,7 @@ from kdistill_core.distillation.schedule import Stage
 from kdistill_core.distillation.validation import ValidationSettings
 from kdistill_core.student.loading import load_student, weights_sha256
 from training.evaluate_student import METRICS_FILE
-from training.student import train_student
+from training.student import new_student, start_from, train_student
 from training.student_card import CARD_FILE
 from training.student_data import DataSettings, PhantomSettings
 from training.student_settings import ModelSettings, PositiveWeights, TrainerSettings, configuration_of
@@ -82,6 +83,22 @@ def test_a_student_is_trained_measured_installed_and_described(tmp_path: Path) -
     assert "12 images of 12 patients" in card
     assert metrics["weights_sha256"] in card
 
+    # Another run goes on from these weights, and from their tokenizer.
+    begun = new_student(MODEL, training, processor, model.config.alignment_size)
+    start_from(tmp_path / "installed", begun)
+    assert all(torch.equal(value, begun.state_dict()[name]) for name, value in model.state_dict().items())
+    other = new_student(replace(MODEL, feature_size=16), training, processor, model.config.alignment_size)
+    with pytest.raises(DistillationError, match=r"installed has another shape: \d+ weights differ"):
+        start_from(tmp_path / "installed", other)
+    still = replace(training, stages=[Stage("all", 2, 1e-12, {"classification": 5.0, "generation": 1.0})])
+    train_student(tmp_path / "second", MODEL, data, still, start=tmp_path / "installed")
+    files = [folder / "tokenizer.json" for folder in (tmp_path / "installed", tmp_path / "second" / "model")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    went_on = load_student(tmp_path / "second" / "model")[0]
+    for (name, before), (_, after) in zip(model.named_parameters(), went_on.named_parameters(), strict=True):
+        torch.testing.assert_close(before, after, rtol=0, atol=1e-9, msg=name)
+    assert metrics["weights_sha256"] in (tmp_path / "second" / "model" / CARD_FILE).read_text()
+
 
 def test_what_may_change_while_a_run_goes_on_is_no_part_of_its_configuration() -> None:
     data, training = DataSettings(PhantomSettings(train=24)), TrainerSettings(STAGES)
@@ -118,7 +135,15 @@ def test_the_shipped_configurations_are_read() -> None:
     parser = ArgumentParser()
     parser.add_function_arguments(train_student)
     parser.add_argument("--config", action=ActionConfigFile)
-    given = parser.instantiate(parser.parse_args(["--config", str(_CONFIGS / "student-demo.yaml")]))
+    whole, rest = (str(_CONFIGS / f"{name}.yaml") for name in ("student-demo", "student-demo-finish"))
+    given = parser.instantiate(parser.parse_args(["--config", whole]))
     assert [stage.name for stage in given.training.schedule.stages] == ["heads", "decoder", "all"]
-    assert given.training.schedule.steps == 2500
+    assert given.training.schedule.steps == 6000
     assert given.training.run.bf16
+    # What the second file does not say is as in the first.
+    finishing = parser.instantiate(parser.parse_args(["--config", whole, "--config", rest]))
+    assert [stage.name for stage in finishing.training.schedule.stages] == ["decoder", "all"]
+    assert finishing.model == given.model
+    assert finishing.training.alignment == given.training.alignment
+    assert finishing.data.phantom.train < given.data.phantom.train
+    assert finishing.data.phantom.test == given.data.phantom.test

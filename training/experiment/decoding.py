@@ -111,7 +111,9 @@ def write_texts(
             prefix = student.prefix(student.encode(values))
         for name, texts in by_decoder.items():
             if name == BEAMS:
-                texts += decode(_by_beams(student, begin, prefix, longest), skip_special_tokens=True)
+                # A search copies what all its beams hold at every token: fewer at a time.
+                for part in prefix.split(_BATCH):
+                    texts += decode(_by_beams(student, begin, part, longest), skip_special_tokens=True)
             else:
                 texts += decode(written_together(student, prefix, begin, longest))
         if samples:

@@ -129,15 +129,19 @@ def do(task: Task, settings: ExperimentSettings, out: Path) -> float:
     shared = materials(
         settings, settings.noise(task.noise), task.seed, out / task.noise / "shared" / f"seed-{task.seed}"
     )
-    match task.kind:
-        case Kind.READ:
-            pass  # asking for the materials reads and keeps them
-        case Kind.SOFTEN:
-            _soften(task, settings, shared, folder, made_with)
-        case Kind.HEADS:
-            _train_heads(task, settings, shared, out, made_with)
-        case Kind.TRY | Kind.RUN:
-            _train_texts(task, settings, shared, out, made_with)
+    try:
+        match task.kind:
+            case Kind.READ:
+                pass  # asking for the materials reads and keeps them
+            case Kind.SOFTEN:
+                _soften(task, settings, shared, folder, made_with)
+            case Kind.HEADS:
+                _train_heads(task, settings, shared, out, made_with)
+            case Kind.TRY | Kind.RUN:
+                _train_texts(task, settings, shared, out, made_with)
+    finally:
+        # Of a GPU that many processes share, what one has used before is not there for the others.
+        torch.cuda.empty_cache()
     finish(folder, made_with, seconds=round(time.monotonic() - started, 1))
     return time.monotonic() - started
 

@@ -44,8 +44,9 @@ def run_tasks(
 ) -> None:
     """Do ``tasks`` and what they need; those that are finished are passed over. Raises KDistillError.
 
-    workers: processes side by side, one thread each; 1 for this one alone. kept: folder of archives, where ``tasks``
-    are looked for and put when they are done.
+    workers: processes side by side, one thread each; 1 for this one alone, which stops at the first task that fails.
+    Side by side, whatever does not need that task is done first: a machine that is lent for minutes is not to stand
+    still. kept: folder of archives, where ``tasks`` are looked for and put when they are done.
     """
     everything = with_needs(_open(tasks, settings, out, kept))
     progress = _Progress([task for task in everything if not is_finished(folder_of(task, out))], settings, say)
@@ -63,15 +64,38 @@ def run_tasks(
             do(task, settings, out)
             done(task)
         return
+    _side_by_side(everything, settings, out, workers, images, done, say)
+
+
+def _side_by_side(
+    everything: Sequence[Task],
+    settings: ExperimentSettings,
+    out: Path,
+    workers: int,
+    images: _Images,
+    done: Callable[[Task], None],
+    say: Say,
+) -> None:
+    """Do all tasks but those that need one that failed; then raise the first failure."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=single_threaded) as pool:
         waiting, running = dict.fromkeys(everything), dict[Future[float], Task]()
+        failures: list[BaseException] = []
         try:
             while waiting or running:
                 _submit(waiting, running, settings, out, pool, workers, images)
                 for ended in wait(running, return_when=FIRST_COMPLETED).done:
-                    ended.result()
-                    done(running.pop(ended))
+                    task, failure = running.pop(ended), ended.exception()
+                    if failure is None:
+                        done(task)
+                        continue
+                    failures.append(failure)
+                    without = [other for other in waiting if task in with_needs([other])]
+                    for other in without:
+                        del waiting[other]
+                    say(f"failed, and {len(without)} tasks that need it: {task.name}: {failure}")
+            if failures:
+                raise failures[0]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from training.experiment import scheduling
 from training.experiment.__main__ import runs_of
 from training.experiment.arms import ARMS
 from training.experiment.errors import ExperimentError
 from training.experiment.folders import MARKER, enter, finish, is_finished, read_json
 from training.experiment.running import Kind, Task, folder_of, heads_of, made_with_of, needs
-from training.experiment.scheduling import with_needs
+from training.experiment.scheduling import run_tasks, with_needs
 from training.experiment.settings import Choice, ExperimentSettings, TuningSettings
 from training.experiment.tuning import Try, Tuned, choices_of, noises_of
 
@@ -100,3 +102,28 @@ def test_an_unknown_arm_or_level_is_refused(settings: ExperimentSettings) -> Non
         settings.noise("none")
     with pytest.raises(ExperimentError, match=r"work\.json cannot be read"):
         read_json(Path("nowhere/work.json"))
+
+
+def test_a_task_that_fails_costs_only_what_needs_it(
+    settings: ExperimentSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Task] = []
+
+    def do(task: Task, *_: object) -> float:
+        if task.kind is Kind.HEADS and task.arm == "b":
+            raise ExperimentError("The heads of b are lost.", "Train them again.")
+        done.append(task)
+        return 0.0
+
+    def pool(workers: int, **_: object) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(workers)
+
+    monkeypatch.setattr(scheduling, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(scheduling, "do", do)
+    monkeypatch.setattr(scheduling, "training_cases", lambda *_: None)
+    asked = [Task(Kind.RUN, "low", 0, arm, Choice(2, 0.8)) for arm in ("b", "d")]
+    said: list[str] = []
+    with pytest.raises(ExperimentError, match="heads of b are lost"):
+        run_tasks(asked, settings, tmp_path, 2, said.append)
+    assert set(done) == set(with_needs(asked[1:]))
+    assert [line for line in said if "failed, and 1 tasks that need it: low, arm b, seed 0, heads" in line]
