@@ -133,10 +133,10 @@ def _held(index: Path, up_to: int) -> frozenset[str]:
 def _processes(count: int) -> ProcessPoolExecutor:
     # Forking a process that holds locks and threads of numerical libraries may hang it.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent)
+    return ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this worker when the process it works for is gone; a killed one cannot tell it to."""
     parent = multiprocessing.parent_process()
     if parent is None:

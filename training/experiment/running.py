@@ -14,6 +14,7 @@ import torch
 from transformers.utils import logging as library_logging
 
 from kdistill_core.datasets import Split
+from kdistill_core.datasets.workers import end_with_parent
 from kdistill_core.distillation.reading import BASELINE_LABELER
 from kdistill_core.distillation.soft_labels import SoftLabels
 from kdistill_core.student import StudentModel
@@ -245,5 +246,9 @@ def _fit_part(
 
 
 def single_threaded() -> None:
-    """Let this process compute with one thread, so that runs side by side do not slow one another down."""
+    """Let this process compute with one thread, so that runs side by side do not slow one another down.
+
+    One that works for another ends when that one is gone, killed as it may be, and not at the end of its run.
+    """
     torch.set_num_threads(1)
+    end_with_parent()
