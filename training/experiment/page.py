@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ from training.experiment.cases import ExperimentCases, held_out_cases
 from training.experiment.claims import CLAIMS, FURTHER, sayable
 from training.experiment.curves import draw_curves
 from training.experiment.errors import ExperimentError
-from training.experiment.folders import is_finished
-from training.experiment.running import Kind, Task, folder_of
+from training.experiment.folders import MARKER, is_finished, read_json
+from training.experiment.running import CPU, Kind, Task, folder_of
 from training.experiment.scoring import (
     SCORES,
     RunStatistics,
@@ -57,13 +58,17 @@ class NoiseResults:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that the page says. whole: every arm and seed that the configuration asks for is in."""
+    """Everything that the page says.
+
+    whole: every arm and seed that the configuration asks for is in. devices: what the runs were made on, and how many.
+    """
 
     arms: tuple[Arm, ...]
     cases: int
     noises: tuple[NoiseResults, ...]
     tries: tuple[Try, ...]
     whole: bool
+    devices: tuple[tuple[str, int], ...]
 
 
 def write_results(settings: ExperimentSettings, arms: Sequence[str], out: Path, page: Path, command: str) -> Path:
@@ -118,7 +123,9 @@ def gather(settings: ExperimentSettings, arms: Sequence[str], out: Path) -> Resu
         raise ExperimentError(f"No seed of the arms {', '.join(arms)} is finished in {out}.", "Run them first.")
     complete = len(noises) == len(settings.noises) and all(len(one.seeds) == settings.seeds for one in noises)
     whole = complete and set(arms) == set(settings.arms) == set(ARMS)
-    return Results(tuple(ARMS[arm] for arm in arms), len(test), noises, tuned.tries, whole)
+    return Results(
+        tuple(ARMS[arm] for arm in arms), len(test), noises, tuned.tries, whole, _devices(noises, settings, out)
+    )
 
 
 def _of_noise(
@@ -153,6 +160,16 @@ def _of_noise(
         {arm: tuple(read_chosen(folders[arm, seed]) for seed in seeds) for arm in arms},
         {name: constant.value(name) for name in constant.by_name},
     )
+
+
+def _devices(noises: Sequence[NoiseResults], settings: ExperimentSettings, out: Path) -> tuple[tuple[str, int], ...]:
+    folders = {
+        folder_of(Task(Kind.RUN, _own_noise(arm, one.noise, settings), seed, arm), out)
+        for one in noises
+        for arm in one.chosen
+        for seed in one.seeds
+    }
+    return tuple(sorted(Counter(read_json(folder / MARKER).get("device", CPU) for folder in folders).items()))
 
 
 def _own_noise(arm: str, noise: str, settings: ExperimentSettings) -> str:

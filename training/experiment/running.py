@@ -44,6 +44,8 @@ _OF_TEXTS = {
     "budget": ("decoder", "all", "decoder_rate", "all_rate"),
     "weights": ("generation", "distillation"),
 }
+# What a run was made on where its record does not name a GPU.
+CPU = "CPU"
 CURVES, SOFT, OUT_OF_FOLD = "curves.json", "soft-labels.json", "out-of-fold.npz"
 
 
@@ -143,7 +145,7 @@ def do(task: Task, settings: ExperimentSettings, out: Path) -> float:
     finally:
         # Of a GPU that many processes share, what one has used before is not there for the others.
         torch.cuda.empty_cache()
-    finish(folder, made_with, seconds=round(time.monotonic() - started, 1))
+    finish(folder, made_with, seconds=round(time.monotonic() - started, 1), device=_device())
     return time.monotonic() - started
 
 
@@ -166,6 +168,10 @@ def made_with_of(task: Task, settings: ExperimentSettings) -> dict[str, Any]:
     terms = terms_of(arm_named(task.arm)) if task.arm else frozenset({"classification"})
     made_with["weights"] = {name: weight for name, weight in made_with["weights"].items() if name in terms}
     return made_with
+
+
+def _device() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else CPU
 
 
 def _soften(
