@@ -72,12 +72,14 @@ def train_student(
     rationales and their sentences' embeddings, by default the bundled ones; embeddings are read only where a stage
     weighs the alignment term. install: folder that the finished model is copied to. threads: processor threads, torch's
     own choice where None. start: folder of a student of this shape, such as another run's checkpoint with the files of
-    its processor, whose weights and tokenizer this one goes on from.
+    its processor, whose weights and tokenizer this one goes on from; its images may have another size.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     library_logging.disable_progress_bar()
     torch.manual_seed(training.run.seed)
+    # Asked for first: that there are no such weights is to be known before everything is prepared.
+    begun_with = None if start is None else weights_sha256(start)
     with _processes().main_process_first():
         train = prepare(data, Split.TRAIN, model.image_size)
         validation = prepare(data, Split.VALIDATION, model.image_size)
@@ -98,8 +100,8 @@ def train_student(
     }
     findings = next(iter(targets.values())).findings
     configuration = configuration_of(model, data, training)
-    if start is not None:
-        configuration["start"] = weights_sha256(start)
+    if begun_with is not None:
+        configuration["start"] = begun_with
     trainer = _trainer(student, processor, trained, findings, training, out, configuration)
     measured = asking.targets(validation)
     told = {name: DistillationDataset(validation[name], measured[name]) for name in validation}
@@ -111,7 +113,7 @@ def train_student(
     validating.finish()
     if _processes().is_main_process:
         write_student_page(out, training.schedule, trainer.state.log_history, trainer.minutes)
-        _say(f"done: {finish_student(out, data, train, validation, install, _note(start))}")
+        _say(f"done: {finish_student(out, data, train, validation, install, _note(begun_with))}")
 
 
 def _stores(data: DataSettings) -> dict[str, Path]:
@@ -122,18 +124,18 @@ def _stores(data: DataSettings) -> dict[str, Path]:
 def _processor(
     settings: ModelSettings, targets: dict[str, TeacherTargets], folder: Path, start: Path | None
 ) -> StudentProcessor:
-    """Return the processor of this run: its own if it was interrupted, that of ``start``, or a new one.
+    """Return the processor of this run; an interrupted run keeps its own.
 
-    The tokenizer of a new one is trained on all targets.
+    Its tokenizer is that of ``start``, or else trained on all targets.
     """
     if (folder / "tokenizer.json").is_file():
         return StudentProcessor.from_pretrained(folder, local_files_only=True)
     if start is not None:
-        processor = load_student(start)[1]
-        processor.save_pretrained(folder)
-        return processor
-    texts = (text for part in targets.values() for versions in part.texts for text in versions)
-    processor = StudentProcessor(train_tokenizer(texts, settings.vocabulary), image_size=settings.image_size)
+        tokenizer = load_student(start)[1].tokenizer
+    else:
+        texts = (text for part in targets.values() for versions in part.texts for text in versions)
+        tokenizer = train_tokenizer(texts, settings.vocabulary)
+    processor = StudentProcessor(tokenizer, image_size=settings.image_size)
     processor.save_pretrained(folder)
     return processor
 
@@ -183,10 +185,8 @@ def start_from(folder: Path, student: StudentModel) -> None:
     student.load_state_dict(given)
 
 
-def _note(start: Path | None) -> str:
-    if start is None:
-        return ""
-    return f"Its training began with the weights of an earlier run (`{start.name}`, sha256 `{weights_sha256(start)}`)."
+def _note(begun_with: str | None) -> str:
+    return f"Its training began with the weights of an earlier run (sha256 `{begun_with}`)." if begun_with else ""
 
 
 def _trainer(

@@ -17,6 +17,7 @@ from kdistill_core.distillation.objective import ClassificationSettings
 from kdistill_core.distillation.run_settings import RunSettings
 from kdistill_core.distillation.schedule import Stage
 from kdistill_core.distillation.validation import ValidationSettings
+from kdistill_core.student.errors import StudentError
 from kdistill_core.student.loading import load_student, weights_sha256
 from training.evaluate_student import METRICS_FILE
 from training.student import new_student, start_from, train_student
@@ -91,7 +92,12 @@ def test_a_student_is_trained_measured_installed_and_described(tmp_path: Path) -
     with pytest.raises(DistillationError, match=r"installed has another shape: \d+ weights differ"):
         start_from(tmp_path / "installed", other)
     still = replace(training, stages=[Stage("all", 2, 1e-12, {"classification": 5.0, "generation": 1.0})])
-    train_student(tmp_path / "second", MODEL, data, still, start=tmp_path / "installed")
+    # Weights and tokenizer know no image size, so that another one may follow.
+    train_student(tmp_path / "second", replace(MODEL, image_size=48), data, still, start=tmp_path / "installed")
+    assert load_student(tmp_path / "second" / "model")[1].image_size == 48
+    with pytest.raises(StudentError, match=r"nowhere holds no safetensors"):
+        train_student(tmp_path / "third", MODEL, data, still, start=tmp_path / "nowhere")
+    assert not (tmp_path / "third").exists()
     files = [folder / "tokenizer.json" for folder in (tmp_path / "installed", tmp_path / "second" / "model")]
     assert files[0].read_bytes() == files[1].read_bytes()
     went_on = load_student(tmp_path / "second" / "model")[0]
