@@ -17,5 +17,7 @@ def generation(logits: Tensor, labels: Tensor) -> Term:
     logits: float [B, T, V]; labels: int64 [B, T], not shifted, -100 left out. Counts tokens.
     """
     counted = labels[:, 1:] != IGNORED
-    each = functional.cross_entropy(logits[:, :-1][counted].float(), labels[:, 1:][counted], reduction="none")
+    # Chosen from the whole: the gradient of a slice is another copy of the largest tensor of a step.
+    predicting = functional.pad(counted, (0, 1))
+    each = functional.cross_entropy(logits[predicting].float(), labels[:, 1:][counted], reduction="none")
     return mean(each, torch.ones_like(each))
