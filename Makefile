@@ -59,7 +59,7 @@ experiment: setup ## Put the paper's claim to the test and write docs/results.md
 	$(BIN)/python -m training.experiment --config training/configs/experiment.yaml --kept training/results/experiment --page docs/results.md
 
 real-images: setup ## Put arms b, c and d to real radiographs of ../shared/data and write docs/real-images.md (hours)
-	$(BIN)/python -m training.real_images --config training/configs/real-images.yaml --page docs/real-images.md
+	$(BIN)/python -m training.real_images --config training/configs/real-images.yaml --kept training/results/real-images --page docs/real-images.md
 
 schema: setup ## Write the JSON Schemas of the records to docs/schema/
 	$(BIN)/kdistill schema --out docs/schema

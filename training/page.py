@@ -1,12 +1,16 @@
-"""Summary pages of trainings: how a template is filled and curves are drawn, for the teacher's and the student's."""
+"""How pages about trainings are filled and curves are drawn: summaries in HTML, cards and results in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import matplotlib as mpl
+import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -15,6 +19,7 @@ from kdistill_core.evaluation.figures import STYLE, svg_of
 from kdistill_core.evaluation.result import NOTICE
 
 PAGE = "training.html"
+_TEMPLATES = Path(__file__).parent / "templates"
 # Colors that differ in lightness as well, after Okabe and Ito (2008).
 _COLORS = ("#0b62b8", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#8a949e")
 
@@ -25,7 +30,7 @@ Curve = Sequence[tuple[float, float]]
 def write_page(out: Path, template: str, **values: Any) -> Path:
     """Write ``out/training.html`` from ``template`` in the folder ``templates``; the notice is added."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,
@@ -34,6 +39,31 @@ def write_page(out: Path, template: str, **values: Any) -> Path:
     path = out / PAGE
     path.write_text(environment.get_template(template).render(notice=NOTICE, **values), encoding="utf-8")
     return path
+
+
+def markdown(template: str, filters: Mapping[str, Callable[..., str]], **values: Any) -> str:
+    """Return ``template`` in the folder ``templates``, filled. filters: by the name that the template gives them."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown, not HTML
+    )
+    environment.filters.update(filters)
+    return environment.get_template(template).render(**values)
+
+
+def machine() -> str:
+    """Return what a page says of the computer that it was made on."""
+    return f"{os.cpu_count()} CPU cores ({platform.machine()})"
+
+
+def versions(*more: ModuleType) -> str:
+    """Return the versions of Python, torch and ``more`` packages."""
+    packages = [f"{package.__name__} {package.__version__}" for package in (torch, *more)]
+    return ", ".join([f"Python {platform.python_version()}", *packages])
 
 
 def markup(svg: bytes) -> Markup:

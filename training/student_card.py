@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from transformers import __version__ as transformers_version
+import transformers
 
 from kdistill_core.conditions import Condition
 from kdistill_core.evaluation.scores import Convention, Score
 from kdistill_core.evaluation.summary import beats, interval_text, main_scores, number_text
+from training.page import machine, markdown, versions
 from training.student_data import NIH, DataSettings
 
 CARD_FILE = "README.md"
@@ -50,29 +47,16 @@ class Metrics:
 
 def write_card(folder: Path, metrics: Metrics, data: DataSettings) -> None:
     """Write the model card of the checkpoint in ``folder``."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown, not HTML
-    )
-    environment.filters |= {"number": number_text, "interval": interval_text}
-    text = environment.get_template("student-card.md.jinja").render(
+    text = markdown(
+        "student-card.md.jinja",
+        {"number": number_text, "interval": interval_text},
         metrics=metrics,
         sets=[_shown(measured) for measured in metrics.sets],
         data=data,
         titles={**_SETS, **{one.name: f"{one.name}: cases of its test split" for one in data.sets}},
         megabytes=sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e6,
-        machine=f"{os.cpu_count()} CPU cores, {platform.machine()}",
-        versions=", ".join(
-            [
-                f"Python {platform.python_version()}",
-                f"torch {torch.__version__}",
-                f"transformers {transformers_version}",
-            ]
-        ),
+        machine=machine(),
+        versions=versions(transformers),
     )
     (folder / CARD_FILE).write_text(text, encoding="utf-8")
 

@@ -7,14 +7,10 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from pathlib import Path
 
 import peft
-import torch
 import transformers
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jsonargparse import auto_cli
 
 from kdistill_core.evaluation.summary import interval_text, number_text
@@ -22,6 +18,7 @@ from kdistill_core.evaluation.teachers.result import TeacherQuality
 from kdistill_core.evaluation.teachers.summary import comparison_text, main_rows
 from kdistill_core.serialization import from_json
 from kdistill_core.teacher.model import TeacherModel
+from training.page import machine, markdown, versions
 
 CARD = "README.md"
 
@@ -37,17 +34,10 @@ def write_teacher_card(model: Path, training_config: Path, corpus: Path, quality
     own = next((each for each in measured.teachers if each.model_sha256 == teacher.sha256), None)
     if own is None:
         raise SystemExit(f"{quality} measures other weights than those in {model}: evaluate this model first.")
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown, not HTML
-    )
-    environment.filters |= {"number": number_text, "interval": interval_text, "comparison": comparison_text}
     adapter = json.loads((model / "adapter_config.json").read_text(encoding="utf-8"))
-    card = environment.get_template("teacher-card.md.jinja").render(
+    card = markdown(
+        "teacher-card.md.jinja",
+        {"number": number_text, "interval": interval_text, "comparison": comparison_text},
         name=model.resolve().name,
         adapter=adapter,
         megabytes=sum(path.stat().st_size for path in model.glob("*.safetensors")) / 1e6,
@@ -59,8 +49,8 @@ def write_teacher_card(model: Path, training_config: Path, corpus: Path, quality
         rows=main_rows(measured),
         protocol=measured.protocol,
         notes=measured.notes,
-        machine=f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}",
-        versions=f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}",
+        machine=machine(),
+        versions=versions(transformers, peft),
     )
     (model / CARD).write_text(card, encoding="utf-8")
 

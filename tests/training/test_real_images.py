@@ -275,6 +275,8 @@ def test_a_miniature_is_trained_and_written_up(
     assert page.startswith("# Does the simulator help on real radiographs?")
     assert "Research software" in page
     assert "**This is a part of the experiment**: arms d on both" in page
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    assert f"Trained on: {device}, 1 trainings." in page
     header, row = (
         next(line for line in page.splitlines() if line.startswith(f"| {start} |")) for start in ("Trained on", "both")
     )
@@ -298,6 +300,21 @@ def test_a_finished_cell_is_not_trained_again(
     assert (cell.folder(finished) / MARKER).read_bytes() == marker
     with pytest.raises(ExperimentError, match=r"other settings: budget\.heads"):
         do(cell, replace(asked, budget=replace(asked.budget, heads=3)), finished)
+
+
+@pytest.mark.timeout(120)
+def test_a_finished_cell_is_archived_and_counts_where_its_folder_is_not(
+    asked: RealImageSettings, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cell,), kept, said = asked.cells, tmp_path / "kept", list[str]()
+    run_cells(asked.cells, asked, finished, 1, said.append, kept)
+    monkeypatch.setattr("training.real_images.running._train", pytest.fail)
+    elsewhere = tmp_path / "elsewhere"
+    run_cells(asked.cells, asked, elsewhere, 1, said.append, kept)
+    assert said == []
+    restored, original = cell.folder(elsewhere), cell.folder(finished)
+    assert {path.name for path in restored.iterdir()} == {path.name for path in original.iterdir()}
+    assert all((restored / path.name).read_bytes() == path.read_bytes() for path in original.iterdir())
 
 
 @pytest.mark.timeout(120)

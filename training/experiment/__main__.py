@@ -22,7 +22,8 @@ from training.experiment.arms import arm_named
 from training.experiment.cases import held_out_cases
 from training.experiment.decoding import BEAMS
 from training.experiment.page import write_results
-from training.experiment.running import Kind, Task, single_threaded
+from training.experiment.pool import single_threaded
+from training.experiment.running import Kind, Task
 from training.experiment.scheduling import run_tasks
 from training.experiment.settings import ExperimentSettings
 from training.experiment.tuning import Tuned, noises_of, tune

@@ -8,17 +8,21 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from kdistill_core.distillation.checkpoints import differences, flat
 from training.experiment.errors import ExperimentError
 from training.experiment.settings import settings_sha256
 
 MARKER, MADE_WITH, CHECKPOINTS = "finished.json", "settings.json", "checkpoints"
+# What work was made on where no GPU was used; not recorded by the first runs.
+_CPU = "CPU"
 _MOST_NAMED = 6
 
 
@@ -42,15 +46,22 @@ def enter(folder: Path, made_with: Mapping[str, Any]) -> bool:
     return False
 
 
-def finish(folder: Path, made_with: Mapping[str, Any], **about: Any) -> None:
-    """Mark ``folder`` as finished and remove what was needed only to go on."""
+def finish(folder: Path, made_with: Mapping[str, Any], seconds: float) -> None:
+    """Mark ``folder`` as finished after so many seconds on this machine; remove what was needed only to go on."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    write_json(folder / MARKER, {"settings_sha256": settings_sha256(dict(made_with)), **about})
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _CPU
+    about = {"settings_sha256": settings_sha256(dict(made_with)), "seconds": round(seconds, 1), "device": device}
+    write_json(folder / MARKER, about)
 
 
 def is_finished(folder: Path) -> bool:
     """Return whether work in ``folder`` came to its end."""
     return (folder / MARKER).is_file()
+
+
+def devices_of(folders: Collection[Path]) -> tuple[tuple[str, int], ...]:
+    """Return what the finished work in ``folders`` was made on, by name, and how much of it on each."""
+    return tuple(sorted(Counter(read_json(folder / MARKER).get("device", _CPU) for folder in folders).items()))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from training.experiment.answers import ANSWERS, PREDICTIONS
 from training.experiment.errors import ExperimentError
-from training.experiment.folders import MADE_WITH, MARKER, is_finished
+from training.experiment.folders import MADE_WITH, MARKER, enter, is_finished
 from training.experiment.running import CURVES
 
 _FILES = (MADE_WITH, CURVES, PREDICTIONS, ANSWERS, MARKER)
@@ -62,6 +62,22 @@ def restore(archive: Path, folder: Path, made_with: Mapping[str, Any]) -> bool:
         (arriving / name).write_bytes(data)
     arriving.rename(folder)
     return is_finished(folder)
+
+
+def was_finished(folder: Path, out: Path, made_with: Mapping[str, Any], kept: Path | None) -> bool:
+    """Return whether the work in ``folder``, in ``out``, came to its end, after a look into the archives in ``kept``.
+
+    Finished work that has no archive gets one. Raises ExperimentError where work of other settings lies there, and for
+    a damaged archive.
+    """
+    if kept is None:
+        return folder.exists() and enter(folder, made_with)
+    archive = archive_of(folder, out, kept)
+    restore(archive, folder, made_with)
+    finished = folder.exists() and enter(folder, made_with)
+    if finished and not archive.is_file():
+        keep(folder, archive)
+    return finished
 
 
 def _member(tar: tarfile.TarFile, name: str) -> bytes:

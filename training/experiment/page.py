@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import platform
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from kdistill_core.datasets import Split
 from kdistill_core.evaluation.label_counts import count_labels
-from kdistill_core.evaluation.resampling import Interval
+from kdistill_core.evaluation.summary import UNDEFINED, interval_text, number_text
 from kdistill_core.labeling.labelers import RuleLabeler
 from training.experiment.answers import Chosen, read_answers, read_chosen
 from training.experiment.arms import ARMS, Arm
@@ -22,8 +17,8 @@ from training.experiment.cases import ExperimentCases, held_out_cases
 from training.experiment.claims import CLAIMS, FURTHER, sayable
 from training.experiment.curves import draw_curves
 from training.experiment.errors import ExperimentError
-from training.experiment.folders import MARKER, is_finished, read_json
-from training.experiment.running import CPU, Kind, Task, folder_of
+from training.experiment.folders import devices_of, is_finished
+from training.experiment.running import Kind, Task, folder_of
 from training.experiment.scoring import (
     SCORES,
     RunStatistics,
@@ -35,6 +30,7 @@ from training.experiment.scoring import (
 from training.experiment.settings import ExperimentSettings
 from training.experiment.statistics import ArmScore, Comparison, arm_score, compare, draw_scores
 from training.experiment.tuning import Try, noises_of, read_tuned
+from training.page import machine, markdown, versions
 
 TEMPLATE = "results.md.jinja"
 
@@ -44,6 +40,7 @@ class NoiseResults:
     """What came out at one noise level. seeds: those that every arm has finished; scores: by arm and name.
 
     must, further: the comparisons that are to hold, and others. constant: by name, of the one best text for all.
+    folders: of the runs that this is made of, some of which another level may share.
     """
 
     noise: str
@@ -54,6 +51,7 @@ class NoiseResults:
     further: tuple[Comparison, ...]
     chosen: dict[str, tuple[Chosen, ...]]
     constant: dict[str, float]
+    folders: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -81,16 +79,9 @@ def write_results(settings: ExperimentSettings, arms: Sequence[str], out: Path, 
         draw_curves(results.arms, settings, tuned, out, one.noise, page.parent / "images" / f"curves-{one.noise}.png")
         for one in results.noises
     ]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown, not HTML
-    )
-    environment.filters |= {"number": _number, "interval": _interval, "gain": _gain, "gain_interval": _gain_interval}
-    text = environment.get_template(TEMPLATE).render(
+    text = markdown(
+        TEMPLATE,
+        {"number": number_text, "interval": interval_text, "gain": _gain, "gain_interval": _gain_interval},
         results=results,
         settings=settings,
         scores=SCORES,
@@ -100,8 +91,7 @@ def write_results(settings: ExperimentSettings, arms: Sequence[str], out: Path, 
         command=command,
         pictures=[os.path.relpath(picture, page.parent) for picture in pictures],
         labeler=f"{RuleLabeler().name} {RuleLabeler().version}",
-        machine=f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}, "
-        f"torch {torch.__version__}",
+        machine=f"{machine()}, {versions()}",
     )
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text, encoding="utf-8")
@@ -123,9 +113,8 @@ def gather(settings: ExperimentSettings, arms: Sequence[str], out: Path) -> Resu
         raise ExperimentError(f"No seed of the arms {', '.join(arms)} is finished in {out}.", "Run them first.")
     complete = len(noises) == len(settings.noises) and all(len(one.seeds) == settings.seeds for one in noises)
     whole = complete and set(arms) == set(settings.arms) == set(ARMS)
-    return Results(
-        tuple(ARMS[arm] for arm in arms), len(test), noises, tuned.tries, whole, _devices(noises, settings, out)
-    )
+    devices = devices_of({folder for one in noises for folder in one.folders})
+    return Results(tuple(ARMS[arm] for arm in arms), len(test), noises, tuned.tries, whole, devices)
 
 
 def _of_noise(
@@ -159,30 +148,13 @@ def _of_noise(
         tuple(compare(claim, draws, truth.groups) for claim in sayable(FURTHER, set(arms))),
         {arm: tuple(read_chosen(folders[arm, seed]) for seed in seeds) for arm in arms},
         {name: constant.value(name) for name in constant.by_name},
+        tuple(folders[arm, seed] for arm in arms for seed in seeds),
     )
-
-
-def _devices(noises: Sequence[NoiseResults], settings: ExperimentSettings, out: Path) -> tuple[tuple[str, int], ...]:
-    folders = {
-        folder_of(Task(Kind.RUN, _own_noise(arm, one.noise, settings), seed, arm), out)
-        for one in noises
-        for arm in one.chosen
-        for seed in one.seeds
-    }
-    return tuple(sorted(Counter(read_json(folder / MARKER).get("device", CPU) for folder in folders).items()))
 
 
 def _own_noise(arm: str, noise: str, settings: ExperimentSettings) -> str:
     own = noises_of(arm, settings)
     return noise if noise in own else own[0]
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}"
-
-
-def _interval(interval: Interval | None) -> str:
-    return "not defined" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
 
 
 def _gain(comparison: Comparison, value: float) -> str:
@@ -192,5 +164,5 @@ def _gain(comparison: Comparison, value: float) -> str:
 def _gain_interval(comparison: Comparison) -> str:
     interval = comparison.interval
     if interval is None:
-        return "not defined"
+        return UNDEFINED
     return f"{_gain(comparison, interval.low)} to {_gain(comparison, interval.high)}"

@@ -14,7 +14,6 @@ import torch
 from transformers.utils import logging as library_logging
 
 from kdistill_core.datasets import Split
-from kdistill_core.datasets.workers import end_with_parent
 from kdistill_core.distillation.reading import BASELINE_LABELER
 from kdistill_core.distillation.soft_labels import SoftLabels
 from kdistill_core.student import StudentModel
@@ -44,8 +43,6 @@ _OF_TEXTS = {
     "budget": ("decoder", "all", "decoder_rate", "all_rate"),
     "weights": ("generation", "distillation"),
 }
-# What a run was made on where its record does not name a GPU.
-CPU = "CPU"
 CURVES, SOFT, OUT_OF_FOLD = "curves.json", "soft-labels.json", "out-of-fold.npz"
 
 
@@ -145,7 +142,7 @@ def do(task: Task, settings: ExperimentSettings, out: Path) -> float:
     finally:
         # Of a GPU that many processes share, what one has used before is not there for the others.
         torch.cuda.empty_cache()
-    finish(folder, made_with, seconds=round(time.monotonic() - started, 1), device=_device())
+    finish(folder, made_with, time.monotonic() - started)
     return time.monotonic() - started
 
 
@@ -168,10 +165,6 @@ def made_with_of(task: Task, settings: ExperimentSettings) -> dict[str, Any]:
     terms = terms_of(arm_named(task.arm)) if task.arm else frozenset({"classification"})
     made_with["weights"] = {name: weight for name, weight in made_with["weights"].items() if name in terms}
     return made_with
-
-
-def _device() -> str:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else CPU
 
 
 def _soften(
@@ -249,12 +242,3 @@ def _fit_part(
     )
     examples = ArmExamples(shared.training, targets, settings.variants)
     return fit(student, examples, shared.processor, settings, work, folder_of(task, out) / CHECKPOINTS / part)
-
-
-def single_threaded() -> None:
-    """Let this process compute with one thread, so that runs side by side do not slow one another down.
-
-    One that works for another ends when that one is gone, killed as it may be, and not at the end of its run.
-    """
-    torch.set_num_threads(1)
-    end_with_parent()

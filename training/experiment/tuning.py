@@ -14,8 +14,9 @@ import msgspec
 from training.experiment.answers import read_chosen
 from training.experiment.arms import Arm, arm_named
 from training.experiment.folders import read_json, write_json
+from training.experiment.pool import Say
 from training.experiment.running import Kind, Task, folder_of
-from training.experiment.scheduling import Say, run_tasks
+from training.experiment.scheduling import run_tasks
 from training.experiment.settings import Choice, ExperimentSettings
 
 TUNED = "tuning/tuned.json"

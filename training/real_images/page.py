@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from pathlib import Path
 
-import torch
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from kdistill_core.evaluation.resampling import Interval
+from kdistill_core.evaluation.summary import UNDEFINED, interval_text, number_text
 from kdistill_core.labeling.labelers import RuleLabeler
 from training.experiment.statistics import Comparison
+from training.page import machine, markdown, versions
 from training.real_images.cases import MAPPED, UNMAPPED
 from training.real_images.cells import budgets
 from training.real_images.results import gather, key
@@ -29,16 +25,9 @@ def write_page(
     Raises KDistillError.
     """
     results = gather(settings, out, whole=whole or settings)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parents[1] / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown, not HTML
-    )
-    environment.filters |= {"number": _number, "interval": _interval, "gain": _gain, "verdict": verdict}
-    text = environment.get_template(TEMPLATE).render(
+    text = markdown(
+        TEMPLATE,
+        {"number": number_text, "interval": interval_text, "gain": _gain, "verdict": verdict},
         results=results,
         settings=settings,
         scores=[
@@ -54,8 +43,7 @@ def write_page(
         precision_of=precision_of,
         command=command,
         labeler=RuleLabeler().version,
-        machine=f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}, "
-        f"torch {torch.__version__}",
+        machine=f"{machine()}, {versions()}",
     )
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text, encoding="utf-8")
@@ -66,21 +54,13 @@ def verdict(comparison: Comparison) -> str:
     """Return what the interval of a difference says."""
     interval = comparison.interval
     if interval is None:
-        return "not defined"
+        return UNDEFINED
     if interval.low > 0:
         return "higher"
     return "lower" if interval.high < 0 else "not told apart"
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}"
-
-
-def _interval(interval: Interval | None) -> str:
-    return "not defined" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
-
-
 def _gain(comparison: Comparison) -> str:
     interval = comparison.interval
-    within = "not defined" if interval is None else f"{interval.low:+.3f} to {interval.high:+.3f}"
+    within = UNDEFINED if interval is None else f"{interval.low:+.3f} to {interval.high:+.3f}"
     return f"{comparison.gain:+.3f} ({within})"

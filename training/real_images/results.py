@@ -16,7 +16,7 @@ from training.experiment.arms import ARMS, Arm
 from training.experiment.cases import ExperimentCases
 from training.experiment.errors import ExperimentError
 from training.experiment.fitting import Curve
-from training.experiment.folders import is_finished, read_json
+from training.experiment.folders import devices_of, is_finished, read_json
 from training.experiment.running import CURVES
 from training.experiment.scoring import RunStatistics
 from training.experiment.statistics import ArmScore, Claim, Comparison, arm_score, compare, draw_scores
@@ -62,7 +62,8 @@ class Learned:
 class Results:
     """Everything that the page says. scores: by cell (:func:`key`) and name, those of all seeds that are finished.
 
-    blind: by name, without looking at an image. whole: all that the configuration asks for is finished.
+    blind: by name, without looking at an image. devices: what cells were made on, and how many on each. whole: all that
+    the configuration asks for is finished.
     """
 
     arms: tuple[Arm, ...]
@@ -75,6 +76,7 @@ class Results:
     by_arm: tuple[Difference, ...]
     chosen: dict[str, tuple[Chosen, ...]]
     learned: tuple[Learned, ...]
+    devices: tuple[tuple[str, int], ...]
     whole: bool
 
 
@@ -138,6 +140,7 @@ def gather(settings: RealImageSettings, out: Path, *, whole: RealImageSettings) 
         ),
         {name: tuple(read_chosen(folder) for folder in of_cell) for name, of_cell in folders.items()},
         tuple(_learned(name, of_cell) for name, of_cell in folders.items()),
+        devices_of([folder for of_cell in folders.values() for folder in of_cell]),
         len(seeds) == whole.seeds and set(settings.arms) == set(whole.arms) and set(settings.data) == set(whole.data),
     )
 

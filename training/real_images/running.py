@@ -1,13 +1,11 @@
-"""The work of a cell: train through its phases, then answer; several cells side by side."""
+"""The work of one cell, which is to train through its phases and to answer, and of all."""
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +23,15 @@ from training.experiment.cases import ExperimentCases, as_array
 from training.experiment.decoding import condition_logits
 from training.experiment.examples import ArmExamples
 from training.experiment.fitting import HEADS, TEXTS, Curve, Fit, Validate, fit, new_student, objective_of, stages_of
-from training.experiment.folders import CHECKPOINTS, enter, finish, is_finished, write_json
-from training.experiment.running import CURVES, single_threaded
+from training.experiment.folders import CHECKPOINTS, enter, finish, write_json
+from training.experiment.keeping import archive_of, keep, was_finished
+from training.experiment.pool import Say, run_jobs
+from training.experiment.running import CURVES
 from training.experiment.targets import ArmTargets, TeacherHelp, arm_targets
 from training.real_images.cases import UNMAPPED, joined, phantom_cases, real_cases, with_label_texts
 from training.real_images.cells import DATA, Cell, Images, budgets
 from training.real_images.settings import RealImageSettings
 
-Say = Callable[[str], None]
 MACRO_AUC = "macro AUC"
 # The order of images in one phase is not that of the phase before.
 _PHASE_STRIDE = 1_000_000
@@ -86,39 +85,33 @@ def targets_of(arm: Arm, cases: ExperimentCases, teacher: TeacherHelp) -> ArmTar
     return replace(arm_targets(arm, cases, teacher, None), labels=as_array(cases))
 
 
-def run_cells(cells: Sequence[Cell], settings: RealImageSettings, out: Path, workers: int, say: Say) -> None:
+def run_cells(
+    cells: Sequence[Cell], settings: RealImageSettings, out: Path, workers: int, say: Say, kept: Path | None = None
+) -> None:
     """Do those of ``cells`` that are not finished. Raises KDistillError.
 
-    workers: processes side by side, one thread each; 1 for this one alone.
+    workers: processes side by side; see :func:`training.experiment.pool.run_jobs`. kept: folder of archives, where
+    cells are looked for and put when they are done.
     """
-    open_cells = [cell for cell in cells if not is_finished(cell.folder(out))]
-    for cell in cells:
-        if cell not in open_cells:
-            do(cell, settings, out)  # only checks that it was made with these settings
-    for seed in dict.fromkeys(cell.seed for cell in open_cells):
+    open_cells = [cell for cell in cells if not was_finished(cell.folder(out), out, settings.made_with(cell), kept)]
+    started, ended = time.monotonic(), list[Cell]()
+
+    @cache
+    def prepare(seed: int) -> None:
+        """Make what the cells of a seed share here, not in each of them side by side."""
         say(f"preparing the images of seed {seed}")
         materials(settings, seed)
-    started = time.monotonic()
 
-    def done(cell: Cell, count: int) -> None:
-        left = (time.monotonic() - started) / count * (len(open_cells) - count) / 60
-        say(f"{count} of {len(open_cells)}: {cell.name}; {left:.0f} min left")
+    def done(cell: Cell) -> None:
+        ended.append(cell)
+        left = (time.monotonic() - started) / len(ended) * (len(open_cells) - len(ended)) / 60
+        say(f"{len(ended)} of {len(open_cells)}: {cell.name}; {left:.0f} min left")
+        if kept is not None:
+            folder = cell.folder(out)
+            keep(folder, archive_of(folder, out, kept))
 
-    if workers == 1:
-        for count, cell in enumerate(open_cells, start=1):
-            do(cell, settings, out)
-            done(cell, count)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=single_threaded) as pool:
-        running = {pool.submit(do, cell, settings, out): cell for cell in open_cells}
-        try:
-            for count, ended in enumerate(as_completed(running), start=1):
-                ended.result()
-                done(running[ended], count)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    work = partial(do, settings=settings, out=out)
+    run_jobs(open_cells, work, workers, before=lambda cell: prepare(cell.seed), done=done, say=say)
 
 
 def do(cell: Cell, settings: RealImageSettings, out: Path) -> bool:
@@ -138,7 +131,7 @@ def do(cell: Cell, settings: RealImageSettings, out: Path) -> bool:
     samples = settings.decoding_samples
     processor, seed = shared.processor, cell.seed
     answer(arm, student, processor, shared.validation, shared.test, samples, seed, folder, beams=settings.beams)
-    finish(folder, made_with, seconds=round(time.monotonic() - started, 1))
+    finish(folder, made_with, time.monotonic() - started)
     return True
 
 

@@ -109,7 +109,7 @@ def test_a_task_that_fails_costs_only_what_needs_it(
 ) -> None:
     done: list[Task] = []
 
-    def do(task: Task, *_: object) -> float:
+    def do(task: Task, **_: object) -> float:
         if task.kind is Kind.HEADS and task.arm == "b":
             raise ExperimentError("The heads of b are lost.", "Train them again.")
         done.append(task)
@@ -118,7 +118,7 @@ def test_a_task_that_fails_costs_only_what_needs_it(
     def pool(workers: int, **_: object) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(workers)
 
-    monkeypatch.setattr(scheduling, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr("training.experiment.pool.ProcessPoolExecutor", pool)
     monkeypatch.setattr(scheduling, "do", do)
     monkeypatch.setattr(scheduling, "training_cases", lambda *_: None)
     asked = [Task(Kind.RUN, "low", 0, arm, Choice(2, 0.8)) for arm in ("b", "d")]
@@ -126,4 +126,4 @@ def test_a_task_that_fails_costs_only_what_needs_it(
     with pytest.raises(ExperimentError, match="heads of b are lost"):
         run_tasks(asked, settings, tmp_path, 2, said.append)
     assert set(done) == set(with_needs(asked[1:]))
-    assert [line for line in said if "failed, and 1 tasks that need it: low, arm b, seed 0, heads" in line]
+    assert [line for line in said if "failed, and 1 that need it: low, arm b, seed 0, heads" in line]
