@@ -72,7 +72,7 @@ def newest_checkpoint(folder: Path) -> tuple[Path, Seal] | None:
 
 def check_configuration(checkpoint: Path, seal: Seal, configuration: Mapping[str, Any]) -> None:
     """Raise DistillationError, with the differences, where a checkpoint was made by another configuration."""
-    changed = differences(seal.configuration, flat(configuration))
+    changed = differences(flat(seal.configuration), flat(configuration))
     if changed:
         more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
         raise DistillationError(
@@ -97,7 +97,8 @@ def flat(configuration: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested settings by dotted names, such as ``training.stages.0.steps``, as JSON would hold their values."""
     found: dict[str, Any] = {}
     for name, value in configuration.items():
-        plain = msgspec.to_builtins(value, enc_hook=str)
+        # There and back: a tuple comes out of a file as a list.
+        plain = msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
         if isinstance(plain, list):
             plain = {str(place): item for place, item in enumerate(plain)}
         if isinstance(plain, dict) and plain:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from kdistill_core.distillation.checkpoints import SEAL, differences, flat, newest_checkpoint
+from kdistill_core.distillation.checkpoints import (
+    SEAL,
+    Seal,
+    check_configuration,
+    differences,
+    flat,
+    newest_checkpoint,
+    put_in_place,
+)
 from kdistill_core.distillation.errors import DistillationError
 from kdistill_core.distillation.run_settings import RunSettings
+from kdistill_core.distillation.schedule import Stage
+from kdistill_core.distillation.validation import ValidationSettings
 from tests.distillation.small_runs import HEADS, trainer_for
 from tests.distillation.two_processes import KILLED, KILLED_SETTINGS
+from training.student_data import DataSettings, ImageFolder
+from training.student_settings import ModelSettings, TrainerSettings, configuration_of
 
 
 def measured(trainer) -> list[dict[str, float]]:
@@ -98,6 +111,20 @@ def test_differences_are_told_by_dotted_names() -> None:
         "gone was x and is not set",
         "new was not set and is {}",
     ]
+
+
+def test_every_setting_that_a_run_may_have_is_the_same_when_it_is_read_again(tmp_path: Path) -> None:
+    stages = [Stage("heads", 5, 1e-3, {"classification": 1.0}, ("vision", "condition_queries")), HEADS]
+    settings = TrainerSettings(stages, validation=ValidationSettings(higher_is_better=False))
+    data = DataSettings(nih=[ImageFolder(Path("images"), Path("table.csv"))])
+    configuration = configuration_of(ModelSettings({"hidden_sizes": [8, 16]}, {}), data, settings)
+    arrived = tmp_path / ".arriving" / "checkpoint-5"
+    arrived.mkdir(parents=True)
+    put_in_place(arrived, Seal.of(arrived, configuration, 0.0), keep=1)
+    check_configuration(*newest_checkpoint(tmp_path), configuration)
+    moved = configuration_of(ModelSettings({"hidden_sizes": [8, 16]}, {}), data, replace(settings, stages=stages[:1]))
+    with pytest.raises(DistillationError, match=r"training\.stages\.1\.final_share was .* and is not set"):
+        check_configuration(*newest_checkpoint(tmp_path), moved)
 
 
 def test_an_interrupted_write_is_no_obstacle(tmp_path: Path) -> None:
