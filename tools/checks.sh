@@ -4,7 +4,8 @@
 set -u
 cd "$(dirname "$0")/.."
 bin=.venv/bin
-# Two threads per test process would only wait for each other.
+# Test processes side by side, one thread each: more threads would only wait for each other.
+processes=${KDISTILL_TEST_PROCESSES:-2}
 export OMP_NUM_THREADS=1
 export QT_QPA_PLATFORM=offscreen
 failed=""
@@ -40,7 +41,7 @@ check "ruff check" "$bin/ruff" check .
 check "ruff format" "$bin/ruff" format --check .
 check "mypy" tools/heartbeat.sh "mypy" "$bin/mypy"
 check "import layers" "$bin/lint-imports"
-check "tests, offscreen" "$bin/python" -m pytest -m "not window"
+check "tests, offscreen" "$bin/python" -m pytest -m "not window" -n "$processes" --dist loadfile
 check "tests that need a window, under Xvfb" window_tests
 
 echo

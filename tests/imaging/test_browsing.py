@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,11 @@ def test_a_closed_folder_is_reported_to_a_user_without_permission(write_dicom, t
         "os.setuid(65534)\n"
         "print([item.reason for item in find_images([sys.argv[1]])])"
     )
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(0o755)
+    # As many folders above as pytest has made, which are more where it tests in several processes.
+    made = Path(os.environ.get("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())).resolve()
+    for folder in (tmp_path, *tmp_path.parents):
+        if made in folder.parents:
+            folder.chmod(0o755)
     run = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "closed")], capture_output=True, text=True, check=False
     )
