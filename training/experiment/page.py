@@ -90,7 +90,7 @@ def write_results(settings: ExperimentSettings, arms: Sequence[str], out: Path, 
         tuned=tuned,
         command=command,
         pictures=[os.path.relpath(picture, page.parent) for picture in pictures],
-        labeler=f"{RuleLabeler().name} {RuleLabeler().version}",
+        labeler=RuleLabeler().version,
         machine=f"{machine()}, {versions()}",
     )
     page.parent.mkdir(parents=True, exist_ok=True)
