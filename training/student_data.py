@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,12 +52,14 @@ class DataSettings:
     """What to train on.
 
     nih: parts of NIH ChestX-ray14; an image in several is taken from the first. sets: any other data sets that a
-    reader knows. cache: where prepared images are kept between runs. workers: processes that prepare them.
+    reader knows. detail: pixels a side, of which no image that is not simulated shows more, for parts and sets of
+    several resolutions. cache: where prepared images are kept between runs. workers: processes that prepare them.
     """
 
     phantom: PhantomSettings = field(default_factory=PhantomSettings)
     nih: list[ImageFolder] = field(default_factory=list)
     sets: list[DataSetSettings] = field(default_factory=list)
+    detail: int | None = None
     cache: Path = Path("runs/cache")
     workers: int = max(1, (os.cpu_count() or 1))
 
@@ -84,18 +86,21 @@ def prepare(settings: DataSettings, split: Split, size: int) -> dict[str, PixelC
         )
     images = nih_images(settings, split)
     if images:
-        report = _progress(f"NIH radiographs, {split}")
-        sets[NIH] = prepare_images(settings.cache, images, size, workers=settings.workers, report=report)
+        sets[NIH] = _prepared(settings, images, size, f"NIH radiographs, {split}")
     for one in settings.sets:
         if one.name in sets:
             raise DistillationError(f"Two data sets are named {one.name!r}.", "Give each a `name` of its own.")
-        report = _progress(f"{one.name}, {split}")
-        cases = cases_of(one, split)
-        sets[one.name] = prepare_images(settings.cache, cases, size, workers=settings.workers, report=report)
+        sets[one.name] = _prepared(settings, cases_of(one, split), size, f"{one.name}, {split}")
     for name, prepared in sets.items():
         for lost in prepared.left_out:
             print(f"left out of {name}, {split}: {lost.id}: {lost.reason}", flush=True)
     return sets
+
+
+def _prepared(settings: DataSettings, images: Sequence[Study], size: int, what: str) -> PixelCache:
+    return prepare_images(
+        settings.cache, images, size, detail=settings.detail, workers=settings.workers, report=_progress(what)
+    )
 
 
 def nih_images(settings: DataSettings, split: Split) -> list[Study]:

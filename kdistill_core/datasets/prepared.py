@@ -33,9 +33,13 @@ _SETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image in a file, known by the file's SHA-256 and the frame; see :class:`.workers.Original`."""
+    """An image in a file, known by the file's SHA-256 and the frame; see :class:`.workers.Original`.
+
+    detail: see :func:`prepare_images`.
+    """
 
     source: ImageSource
+    detail: int | None = None
 
     def known_key(self, files: Mapping[str, FileLine]) -> str | None:
         """Return the key, if the file is as it was when it was last read: same size and times."""
@@ -58,11 +62,12 @@ class ImageFile:
             sha256 = sha256_of(path)
         if self._key(sha256) not in held:
             radiograph = read_radiograph(self.source)
-            sha256, pixels = radiograph.sha256, _pixels(radiograph, size)
+            sha256, pixels = radiograph.sha256, _pixels(radiograph, size, self.detail)
         return Prepared(self._key(sha256), pixels, file=_line_of(path, sha256, read_at))
 
     def _key(self, sha256: str) -> str:
-        return f"{sha256}#{self.source.frame}"
+        coarser = "" if self.detail is None else f"~{self.detail}"
+        return f"{sha256}#{self.source.frame}{coarser}"
 
 
 @dataclass(frozen=True)
@@ -114,12 +119,20 @@ def prepare_phantoms(
 
 
 def prepare_images(
-    root: Path, studies: Sequence[Study], size: int, *, workers: int = 1, report: Report | None = None
+    root: Path,
+    studies: Sequence[Study],
+    size: int,
+    *,
+    detail: int | None = None,
+    workers: int = 1,
+    report: Report | None = None,
 ) -> PixelCache:
     """Return studies of one image each as model inputs of ``size`` pixels, and which could not be prepared.
 
-    workers, report: see :func:`kdistill_core.datasets.cache.gather`. Raises DatasetError, also for a study of no or
-    several images (:func:`kdistill_core.datasets.by_image` takes those apart).
+    detail: pixels a side, of which no image shows more (:func:`kdistill_core.imaging.model_input.to_model_input`), so
+    that images of several resolutions can hardly be told apart by their sharpness. workers, report: see
+    :func:`kdistill_core.datasets.cache.gather`. Raises DatasetError, also for a study of no or several images
+    (:func:`kdistill_core.datasets.by_image` takes those apart).
     """
     for study in studies:
         if len(study.images) != 1:
@@ -127,7 +140,7 @@ def prepare_images(
                 f"The study {study.id} has {len(study.images)} images, and one is needed.",
                 "Take the studies apart by image, and leave out those without one.",
             )
-    originals = [ImageFile(study.images[0].source) for study in studies]
+    originals = [ImageFile(study.images[0].source, detail) for study in studies]
     gathered = gather(root, About(preprocessing_sha256(size), size), originals, workers, report)
     kept = tuple(study for study, findings in zip(studies, gathered.findings, strict=True) if findings is not None)
     return PixelCache(gathered.pixels, kept, _left_out([study.id for study in studies], gathered.refusals))
@@ -137,8 +150,8 @@ def _left_out(names: Sequence[str], refusals: Mapping[int, str]) -> tuple[LeftOu
     return tuple(LeftOut(names[number], refusals[number]) for number in sorted(refusals))
 
 
-def _pixels(radiograph: Radiograph, size: int) -> NDArray[np.uint8]:
-    return np.round(to_model_input(radiograph, size).pixels * 255).astype(np.uint8)
+def _pixels(radiograph: Radiograph, size: int, detail: int | None = None) -> NDArray[np.uint8]:
+    return np.round(to_model_input(radiograph, size, detail).pixels * 255).astype(np.uint8)
 
 
 def _line_of(path: Path, sha256: str, read_at: int) -> FileLine | None:

@@ -44,8 +44,12 @@ def preprocessing_sha256(size: int) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def to_model_input(radiograph: Radiograph, size: int) -> ModelInput:
-    """Return ``radiograph`` as a square of ``size`` pixels a side, aspect kept, with the affine that leads there."""
+def to_model_input(radiograph: Radiograph, size: int, detail: int | None = None) -> ModelInput:
+    """Return ``radiograph`` as a square of ``size`` pixels a side, aspect kept, with the affine that leads there.
+
+    detail: for training sets of several resolutions, pixels a side of which the square shows no more: a finer picture
+    is first reduced to as many, about as sharply as the collections that hand out small pictures do.
+    """
     from PIL import Image  # the viewer imports this module and need not wait for it
 
     rows, columns = radiograph.pixels.shape
@@ -53,7 +57,10 @@ def to_model_input(radiograph: Radiograph, size: int) -> ModelInput:
     top, left = (side - rows) // 2, (side - columns) // 2
     square = np.zeros((side, side), dtype=np.float32)
     square[top : top + rows, left : left + columns] = normalized(radiograph)
-    resampled = Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR)
+    picture = Image.fromarray(square)
+    if detail is not None and detail < side:
+        picture = picture.resize((detail, detail), Image.Resampling.LANCZOS)
+    resampled = picture.resize((size, size), Image.Resampling.BILINEAR)
     pixels = np.clip(np.asarray(resampled, dtype=np.float32), 0.0, 1.0)
     factor = size / side
     return ModelInput(pixels, translation(left, top).then(scaling(factor, factor)))

@@ -81,6 +81,29 @@ def test_images_are_the_model_inputs_in_the_order_of_the_studies(
     assert decoded == []
 
 
+def test_a_fine_image_with_less_detail_asked_for_is_as_the_same_image_that_came_coarse(
+    tmp_path: Path, decoded: list[str]
+) -> None:
+    coarse, fine = tmp_path / "coarse.png", tmp_path / "fine.png"
+    picture = Image.fromarray(np.random.default_rng(5).integers(0, 256, (64, 64)).astype(np.uint8))
+    picture.save(fine)
+    picture.resize((8, 8), Image.Resampling.LANCZOS).save(coarse)
+    for path in (coarse, fine):
+        settle(path)
+    studies = [study(coarse), study(fine)]
+    sharp = prepare_images(tmp_path / "cache", studies, SIZE).pixels[:]
+    apart = np.corrcoef(sharp[0].ravel(), sharp[1].ravel())[0, 1]
+    alike = prepare_images(tmp_path / "cache", studies, SIZE, detail=8).pixels[:]
+    assert np.array_equal(alike[0], sharp[0]), "an image that is coarse already is left as it is"
+    assert np.corrcoef(alike[0].ravel(), alike[1].ravel())[0, 1] > max(0.99, apart + 0.05)
+    # Both are kept, each by its own name.
+    decoded.clear()
+    assert np.array_equal(prepare_images(tmp_path / "cache", studies, SIZE).pixels[:], sharp)
+    assert np.array_equal(prepare_images(tmp_path / "cache", studies, SIZE, detail=8).pixels[:], alike)
+    assert np.array_equal(prepare_images(tmp_path / "cache", studies, SIZE, detail=100).pixels[:], sharp)
+    assert decoded == ["coarse.png", "fine.png"], "read once more for the detail not asked for before"
+
+
 def test_an_image_that_moved_or_is_in_two_data_sets_is_not_prepared_again(
     tmp_path: Path, pictures: list[Path], decoded: list[str]
 ) -> None:

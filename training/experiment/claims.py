@@ -18,8 +18,8 @@ CLAIMS = (
     Claim("d", ("b",), MICRO_AUC, False),
     Claim("d+", ("b+",), MICRO_AUC, False),
 )
-# How much there is to be gained, the same by the other convention and without the two conditions that follow from others,
-# and what each part adds.
+# How much there is to be gained, the same by the other convention and without the two conditions that follow from
+# others, and what each part adds.
 FURTHER = (
     *(Claim("f", ("a", "b"), text_f1(scope), True, _LEAST) for scope in ("micro", "macro")),
     *(
