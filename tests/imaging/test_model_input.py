@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from kdistill_core.imaging import read_radiograph
 from kdistill_core.imaging.geometry import Affine
 from kdistill_core.imaging.model_input import map_to_image, preprocessing_sha256, to_model_input
 from kdistill_core.records import ImageSource, Radiograph, Window
@@ -17,6 +18,23 @@ SHAPES = {"portrait": (900, 640), "landscape": (500, 811), "square": (512, 512),
 
 def radiograph(pixels: np.ndarray, **fields) -> Radiograph:
     return Radiograph(pixels=pixels.astype(np.float32), source=ImageSource("made"), sha256="", **fields)
+
+
+def sharpness(pixels: np.ndarray) -> float:
+    return float(np.abs(ndimage.laplace(pixels))[2:-2, 2:-2].mean())
+
+
+def test_a_picture_reduced_to_less_detail_is_as_sharp_as_one_that_was_handed_out_small(shared_data):
+    root = shared_data / "images" / "nih"
+    both = sorted({path.name for path in (root / "128").iterdir()} & {path.name for path in (root / "512").iterdir()})
+    ratios, unreduced = [], []
+    for name in both[::12]:
+        large, small = (read_radiograph(root / side / name) for side in ("512", "128"))
+        came_small = sharpness(to_model_input(small, 256).pixels)
+        ratios.append(sharpness(to_model_input(large, 256, detail=128).pixels) / came_small)
+        unreduced.append(sharpness(to_model_input(large, 256).pixels) / came_small)
+    assert abs(np.mean(ratios) - 1) < 0.05
+    assert np.mean(unreduced) > 1.3
 
 
 def spot(rows: int, columns: int, x: float, y: float, radius: float) -> np.ndarray:
